@@ -1,0 +1,32 @@
+"""fleetecon: hold GPUs or hire them. The public names; nothing heavy is imported before it is used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim import charts
+    from sim.faults import FleetError, InputError
+    from sim.scenario import Scenario, load
+    from sim.study import Grid, Study, run, sweep
+
+__version__ = "0.1.0"
+__all__ = ["FleetError", "Grid", "InputError", "Scenario", "Study", "__version__", "charts", "load", "run", "sweep"]
+
+_HOMES = {
+    "FleetError": "sim.faults",
+    "InputError": "sim.faults",
+    "Scenario": "sim.scenario",
+    "load": "sim.scenario",
+    "Grid": "sim.study",
+    "Study": "sim.study",
+    "run": "sim.study",
+    "sweep": "sim.study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "charts":
+        return import_module("sim.charts")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sim' has no attribute {name!r}")

@@ -1,0 +1,29 @@
+"""From arrays over replications to estimates with intervals. Arrays only: no job, no plan, no price is known here."""
+
+from sim.estimate.interval import (
+    Estimate,
+    deviation,
+    jackknife,
+    mean,
+    order_statistic_ranks,
+    quantile,
+    ratio,
+    replications_needed,
+    share,
+)
+from sim.estimate.pooled import pooled_quantiles
+from sim.estimate.warmup import mser5
+
+__all__ = [
+    "Estimate",
+    "deviation",
+    "jackknife",
+    "mean",
+    "mser5",
+    "order_statistic_ranks",
+    "pooled_quantiles",
+    "quantile",
+    "ratio",
+    "replications_needed",
+    "share",
+]

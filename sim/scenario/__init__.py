@@ -1,0 +1,21 @@
+"""The scenario: what a user states, frozen and validated. Not here: anything random, anything on a clock."""
+
+from sim.scenario.model import Input, JobClass, Plan, Scenario, misfit_gpus
+from sim.scenario.read import as_values, build, load, parse_setting, resolved_yaml, with_settings
+from sim.scenario.tree import Tree, read_tree
+
+__all__ = [
+    "Input",
+    "JobClass",
+    "Plan",
+    "Scenario",
+    "Tree",
+    "as_values",
+    "build",
+    "load",
+    "misfit_gpus",
+    "parse_setting",
+    "read_tree",
+    "resolved_yaml",
+    "with_settings",
+]

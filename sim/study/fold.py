@@ -1,0 +1,207 @@
+"""From rows to sums of each replication and values of each job: every statistic is a fold over rows.
+
+Not here: intervals (``estimate``), and which plan may be ranked (``compare``).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.compiled import kernel
+from sim.jobs import API, HELD, NOT_STARTED, Paths, Rows
+from sim.money import Charges
+from sim.units import TICKS_PER_HOUR, Floats, Ticks
+
+SUMS: Final = (
+    "jobs",
+    "tokens",
+    "unfinished",
+    "not_started",
+    "overflow",
+    "api",
+    "waits",
+    "wait",
+    "waits_held",
+    "wait_held",
+    "sojourn",
+    "in_system",
+    "queue",
+    "attributed",
+    "fully_loaded",
+)
+"""What is summed over the counted jobs of a class in a replication: numbers, hours, millions of tokens, USD."""
+
+(
+    _JOBS,
+    _TOKENS,
+    _UNFINISHED,
+    _NOT_STARTED,
+    _OVERFLOW,
+    _API,
+    _WAITS,
+    _WAIT,
+    _WAITS_HELD,
+    _WAIT_HELD,
+    _SOJOURN,
+    _IN_SYSTEM,
+    _QUEUE,
+    _ATTRIBUTED,
+    _FULLY_LOADED,
+) = range(len(SUMS))
+
+MEASURES: Final = {
+    "wait_h": _WAITS,
+    "wait_held_h": _WAITS_HELD,
+    "sojourn_h": _WAITS,
+    "attributed": _JOBS,
+    "fully_loaded": _JOBS,
+}
+"""What is known of each job, and the sum that counts the jobs of which it is known."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One class under one plan, over some replications.
+
+    Attributes
+    ----------
+    sums : float64[replications, len(SUMS)]
+        Sums of each replication.
+    values : dict of float64[n]
+        Each measure's values, one replication after the other.
+    """
+
+    sums: Floats
+    values: dict[str, Floats]
+
+    def total(self, name: str) -> Floats:
+        """Sum of one kind in each replication."""
+        return self.sums[:, SUMS.index(name)]
+
+    def offsets(self, measure: str) -> Ticks:
+        """Where the values of each replication begin and end."""
+        return np.concatenate(([0], np.cumsum(self.sums[:, MEASURES[measure]]))).astype(np.int64)
+
+    @classmethod
+    def joined(cls, folds: list["Fold"]) -> "Fold":
+        """Put folds of successive replications together."""
+        return cls(
+            np.concatenate([fold.sums for fold in folds]),
+            {name: np.concatenate([fold.values[name] for fold in folds]) for name in folds[0].values},
+        )
+
+
+@kernel
+def _overlap(since: int, until: int, opens: int, closes: int) -> int:
+    """Length of what two spans share."""
+    return max(0, min(until, closes) - max(since, opens))
+
+
+@kernel
+def _fold(
+    offsets: Ticks,
+    arrival: Ticks,
+    job_class: Ticks,
+    tokens: Floats,
+    start: Ticks,
+    end: Ticks,
+    outcome: Ticks,
+    attributed: Floats,
+    fully_loaded: Floats,
+    wanted: int,
+    overflows: bool,
+    opens: int,
+    closes: int,
+    sums: Floats,
+    waits: Floats,
+    waits_held: Floats,
+    sojourns: Floats,
+    costs: Floats,
+    loaded: Floats,
+    used: Ticks,
+) -> None:
+    """Fold the rows of one class; ``used`` ends as how many values each measure got (waits, held waits, jobs)."""
+    n_waits, n_held, n_jobs = 0, 0, 0
+    for r in range(len(offsets) - 1):
+        in_system, queue = 0, 0
+        for j in range(offsets[r], offsets[r + 1]):
+            if job_class[j] != wanted:
+                continue
+            served = outcome[j] != NOT_STARTED
+            left_queue = start[j] if served else closes
+            queue += _overlap(arrival[j], left_queue, opens, closes)
+            left = end[j] if served and outcome[j] != API else left_queue
+            in_system += _overlap(arrival[j], left, opens, closes)
+            if arrival[j] < opens:
+                continue
+            sums[r, _JOBS] += 1
+            sums[r, _TOKENS] += tokens[j]
+            sums[r, _ATTRIBUTED] += attributed[j]
+            sums[r, _FULLY_LOADED] += fully_loaded[j]
+            costs[n_jobs], loaded[n_jobs] = attributed[j], fully_loaded[j]
+            n_jobs += 1
+            if not served:
+                sums[r, _NOT_STARTED] += 1
+                sums[r, _UNFINISHED] += 1
+                continue
+            if end[j] > closes:
+                sums[r, _UNFINISHED] += 1
+            wait = (start[j] - arrival[j]) / TICKS_PER_HOUR
+            sojourn = (end[j] - arrival[j]) / TICKS_PER_HOUR
+            sums[r, _WAITS] += 1
+            sums[r, _WAIT] += wait
+            sums[r, _SOJOURN] += sojourn
+            waits[n_waits], sojourns[n_waits] = wait, sojourn
+            n_waits += 1
+            if outcome[j] == API:
+                sums[r, _API] += 1
+                sums[r, _OVERFLOW] += overflows
+            elif outcome[j] == HELD:
+                sums[r, _WAITS_HELD] += 1
+                sums[r, _WAIT_HELD] += wait
+                waits_held[n_held] = wait
+                n_held += 1
+        sums[r, _IN_SYSTEM] = in_system / TICKS_PER_HOUR
+        sums[r, _QUEUE] = queue / TICKS_PER_HOUR
+    used[0], used[1], used[2] = n_waits, n_held, n_jobs
+
+
+def fold(paths: Paths, rows: Rows, charges: Charges, wanted: int, overflows: bool, opens: int, closes: int) -> Fold:
+    """Fold the rows of one class under one plan.
+
+    Parameters
+    ----------
+    paths, rows, charges : Paths, Rows, Charges
+        The jobs, what became of them and what they cost.
+    wanted : int
+        Number of the class.
+    overflows : bool
+        Whether a job at the API came there from a held fleet.
+    opens, closes : int
+        Ticks between which things are counted.
+    """
+    count = len(paths)
+    sums = np.zeros((paths.replications, len(SUMS)))
+    values = [np.empty(count) for _ in MEASURES]
+    used = np.zeros(3, np.int64)
+    _fold(
+        paths.offsets,
+        paths.arrival,
+        paths.job_class,
+        paths.tokens,
+        rows.start,
+        rows.end,
+        rows.outcome,
+        charges.attributed,
+        charges.fully_loaded,
+        wanted,
+        overflows,
+        opens,
+        closes,
+        sums,
+        *values,
+        used,
+    )
+    lengths = used[[0, 1, 0, 2, 2]]
+    return Fold(sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)})

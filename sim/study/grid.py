@@ -1,0 +1,248 @@
+"""A scenario swept over some of its numbers, and where the cheapest plan changes."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.estimate import Estimate, jackknife
+from sim.faults import InputError
+from sim.scenario import Scenario, Tree, as_values, build, with_settings
+from sim.study.result import SCHEMA, Json, result
+from sim.study.run import Progress, check_replications, draw_seed, mapper, pool
+from sim.study.simulate import Experiment
+from sim.units import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_CELLS = 10_000
+_JOBS_PER_SECOND = 2e6
+"""Cautious pace of one thread, for the estimate of a sweep's length."""
+
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid.
+
+    Attributes
+    ----------
+    at : dict
+        The swept keys and their values here.
+    scenario : Scenario
+        The scenario with these values.
+    result : dict
+        As of a study.
+    bills : dict of float64[R]
+        Total bill of each replication, by plan.
+    """
+
+    at: Point
+    scenario: Scenario
+    result: Json = field(repr=False)
+    bills: dict[str, Floats] = field(repr=False)
+
+
+def points(vary: Mapping[str, Sequence[Any]]) -> Iterator[Point]:
+    """Walk through all combinations of the swept values, the last key fastest."""
+    for values in itertools.product(*vary.values()):
+        yield dict(zip(vary, values, strict=True))
+
+
+def cells_of(scenario: Scenario, vary: Mapping[str, Sequence[Any]], most: int = MOST_CELLS) -> list[tuple[Point, Scenario]]:
+    """Validate every cell of a grid before any work is done.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is varied.
+    vary : mapping
+        Dotted keys and their values.
+    most : int
+        Cells allowed.
+
+    Raises
+    ------
+    InputError
+        When a key is wrong, a value is refused, or the grid is too large.
+    """
+    count = math.prod(len(values) for values in vary.values())
+    if count == 0:
+        raise InputError.one("--vary", "must give every key at least one value")
+    if count > most:
+        raise InputError.one("--vary", f"makes {count:,} cells; at most {most:,} run at once, so vary fewer values")
+    cells = []
+    for point in points(vary):
+        tree = with_settings(Tree(as_values(scenario), file=scenario.name), point)
+        cells.append((point, build(tree, scenario.folder)))
+    return cells
+
+
+def seconds_expected(scenario: Scenario, cells: int, replications: int, jobs: int) -> float:
+    """Estimate how long a grid takes, from the mean number of jobs of its scenario."""
+    ready = Experiment.of(scenario, 0)
+    return ready.jobs_expected * cells * replications * len(scenario.plans) / (_JOBS_PER_SECOND * jobs)
+
+
+def _crossing(places: Floats, differences: Floats) -> float:
+    """Find where a difference first changes its sign, on straight lines between the places; NaN where it does not."""
+    signs = np.sign(differences)
+    changes = np.flatnonzero(signs[:-1] * signs[1:] <= 0)
+    for k in changes:
+        if differences[k] != differences[k + 1]:
+            part = differences[k] / (differences[k] - differences[k + 1])
+            return float(places[k] + part * (places[k + 1] - places[k]))
+    return math.nan
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A swept scenario: its cells and what they tell together."""
+
+    scenario: Scenario
+    vary: dict[str, list[Any]]
+    cells: list[Cell] = field(repr=False)
+
+    def table(self) -> "pd.DataFrame":
+        """Lay out the grid in one frame.
+
+        Returns
+        -------
+        DataFrame
+            A row a cell, plan and class, with the swept keys in front; costs in USD, durations in hours.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        rows = []
+        for cell in self.cells:
+            for name, plan in cell.result["plans"].items():
+                for class_name, each in plan["classes"].items():
+                    cost = each["cost_per_job_usd"]["fully_loaded"]
+                    row = {
+                        **cell.at,
+                        "plan": name,
+                        "job_class": class_name,
+                        "eligible": plan["eligible"],
+                        "jobs": each["jobs"].value,
+                        "bill_usd": plan["bill_usd"]["total"].value,
+                        "held_idle_usd": plan["bill_usd"]["held_idle"].value,
+                        "utilization": plan["utilization"]["allocated"].value,
+                        "api_share": each["api_share"].value,
+                        "wait_mean_h": each["wait_h"]["mean"].value,
+                        "wait_p95_h": each["wait_h"]["p95"].value,
+                    }
+                    row |= {f"cost_{key}_usd": value.value for key, value in cost.items()}
+                    row |= {"cost_mean_low_usd": cost["mean"].low, "cost_mean_high_usd": cost["mean"].high}
+                    rows.append(row)
+        return pd.DataFrame(rows)
+
+    def break_even(self, a: str, b: str) -> Json:
+        """Find where two plans cost the same, among the values at which both do the same work.
+
+        Returns
+        -------
+        dict
+            ``plans``, ``key``, ``at`` (an Estimate or None) and ``reason`` (why there is none, or None).
+        """
+        keys = [key for key, values in self.vary.items() if len(values) > 1]
+        found: Json = {"plans": [a, b], "key": keys[0] if keys else None, "at": None, "reason": None}
+        if len(keys) != 1 or not all(isinstance(value, int | float) for value in self.vary[keys[0]]):
+            return found | {"reason": "a break-even needs one swept number"}
+        key = keys[0]
+        cells = sorted((c for c in self.cells if self._both_eligible(c, a, b)), key=lambda cell: float(cell.at[key]))
+        if not cells:
+            return found | {"reason": f"at no value do `{a}` and `{b}` do the same work"}
+        places = np.array([float(cell.at[key]) for cell in cells])
+        differences = np.array([cell.bills[a] - cell.bills[b] for cell in cells])
+        value = _crossing(places, differences.mean(axis=1))
+        if math.isnan(value):
+            cheaper = a if differences.mean() < 0 else b
+            return found | {"reason": f"{self._none(key, places, a, b)}: `{cheaper}` is cheaper throughout"}
+        count = differences.shape[1]
+        rest = (differences.sum(axis=1, keepdims=True) - differences) / max(1, count - 1)
+        without = np.array([_crossing(places, rest[:, r]) for r in range(count if count > 1 else 0)])
+        at = jackknife(value, without, float(self.scenario.confidence)) if count > 1 else Estimate(value, n=1)
+        return found | {"at": at}
+
+    @staticmethod
+    def _both_eligible(cell: Cell, a: str, b: str) -> bool:
+        return all(cell.result["plans"][name]["eligible"] for name in (a, b))
+
+    def capacity(self, key: str, *plans: str) -> float | None:
+        """Find the value of a swept key at which the offered load reaches the GPUs of the smallest of some plans."""
+        loads = [(float(cell.at[key]), cell.scenario.offered_gpus) for cell in self.cells]
+        known = sorted((at, load) for at, load in loads if load is not None)
+        waits = [plan for name, plan in self.scenario.plans.items() if name in plans and plan.nodes and plan.api is None]
+        if not waits or len(known) < 2 or known[0][1] >= known[-1][1]:
+            return None
+        (x0, y0), (x1, y1) = known[0], known[-1]
+        return x0 + (min(plan.gpus for plan in waits) - y0) * (x1 - x0) / (y1 - y0)
+
+    def _none(self, key: str, places: Floats, a: str, b: str) -> str:
+        """Say within which bounds there is no break-even."""
+        capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
+        if capacity is None or places[-1] < capacity / 2:
+            return f"none from {places[0]:.4g} to {places[-1]:.4g}"
+        return f"none below capacity {capacity:.4g} a day (compared from {places[0]:.4g} to {places[-1]:.4g})"
+
+    def as_result(self) -> Json:
+        """Give the grid by the keys of the JSON contract."""
+        names = list(self.scenario.plans)
+        return {
+            "schema": SCHEMA,
+            "vary": self.vary,
+            "cells": [{"at": cell.at, "result": cell.result} for cell in self.cells],
+            "break_even": [self.break_even(a, b) for i, a in enumerate(names) for b in names[i + 1 :]],
+        }
+
+
+def sweep(
+    scenario: Scenario,
+    vary: Mapping[str, Sequence[Any]],
+    replications: int = 200,
+    seed: int | None = None,
+    jobs: int = 0,
+    engine: str = "kernel",
+    progress: Progress | None = None,
+) -> Grid:
+    """Run a scenario at every combination of some values; all cells and plans share their noise.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is varied.
+    vary : mapping
+        Dotted keys of the scenario and the values to give them, for example
+        ``{"workload.tuning.arrivals.rate_per_day": [0.5, 1, 2]}``.
+    replications, seed, jobs, engine, progress
+        As of ``run``; progress counts cells.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    InputError
+        When a key or a value is refused, before any work is done.
+    """
+    check_replications(replications)
+    chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
+    ready = [(point, Experiment.of(cell, chosen, engine)) for point, cell in cells_of(scenario, vary)]
+
+    def work(cell: tuple[Point, Experiment]) -> Cell:
+        point, experiment = cell
+        outcomes = experiment.all(replications)
+        bills = {name: outcome.bills for name, outcome in outcomes.items()}
+        return Cell(point, experiment.scenario, result(experiment, outcomes), bills)
+
+    largest_first = sorted(range(len(ready)), key=lambda k: -ready[k][1].jobs_expected)
+    with pool(jobs) as executor:
+        done = mapper(executor, progress)(work, [ready[k] for k in largest_first])
+    cells = dict(zip(largest_first, done, strict=True))
+    return Grid(scenario, {key: list(values) for key, values in vary.items()}, [cells[k] for k in range(len(ready))])

@@ -1,0 +1,178 @@
+"""A study as the JSON contract states it. Keys are added, never renamed; what is not available is null, never NaN."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from sim.estimate import Estimate, deviation, jackknife, mean, pooled_quantiles, quantile, ratio
+from sim.money import LINES
+from sim.study.compare import paired_differences, probability_cheapest, unfit, warnings
+from sim.study.fold import Fold
+from sim.study.simulate import Experiment, Outcome
+
+SCHEMA: Final = 1
+PERCENTILES: Final = {"p5": 0.05, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_OF_WAIT, _OF_COST = ("p50", "p90", "p95", "p99"), ("p5", "p50", "p95", "p99")
+_CENSORED_ABOVE = 0.01
+
+Json = dict[str, Any]
+
+
+def _percentiles(folded: Fold, measure: str, names: tuple[str, ...], confidence: float, exact: bool) -> dict[str, Estimate]:
+    """Estimate percentiles over the jobs of all replications, with intervals over replications."""
+    offsets = folded.offsets(measure)
+    found = pooled_quantiles(folded.values[measure], offsets, np.array([PERCENTILES[name] for name in names]), exact)
+    contributing = int(np.count_nonzero(np.diff(offsets)))
+    return {
+        name: jackknife(float(found[-1, k]), found[:-1, k], confidence, contributing) for k, name in enumerate(names)
+    }
+
+
+def _durations(folded: Fold, measure: str, total: str, count: str, confidence: float, exact: bool) -> dict[str, Estimate]:
+    """Estimate the mean and percentiles of a duration."""
+    average = ratio(folded.total(total), folded.total(count), confidence)
+    return {"mean": average} | _percentiles(folded, measure, _OF_WAIT, confidence, exact)
+
+
+def _costs(folded: Fold, measure: str, usd: Any, confidence: float, exact: bool) -> dict[str, Estimate]:
+    """Estimate the mean and percentiles of the cost of a job."""
+    jobs = folded.total("jobs")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(jobs > 0, usd / jobs, np.nan)
+    means = {"mean": ratio(usd, jobs, confidence), "mean_of_ratios": mean(ratios, confidence)}
+    return means | _percentiles(folded, measure, _OF_COST, confidence, exact)
+
+
+def _class_result(folded: Fold, loaded: Any, hours: float, confidence: float, exact: bool) -> Json:
+    """Estimate everything about one class under one plan."""
+    total, average = folded.total, partial(mean, confidence=confidence)
+    jobs = total("jobs")
+    started = jobs.sum() - total("not_started").sum()
+    tokens = total("tokens")
+    no_tokens = bool(np.isnan(tokens).any())
+    return {
+        "jobs": average(jobs),
+        "unfinished": average(total("unfinished")),
+        "not_started": average(total("not_started")),
+        "overflow": average(total("overflow")),
+        "api_share": ratio(total("api"), jobs, confidence),
+        "censored": bool(jobs.sum() and started / jobs.sum() < 1 - _CENSORED_ABOVE),
+        "in_system": average(total("in_system") / hours),
+        "queue": average(total("queue") / hours),
+        "wait_h": _durations(folded, "wait_h", "wait", "waits", confidence, exact),
+        "wait_held_h": _durations(folded, "wait_held_h", "wait_held", "waits_held", confidence, exact),
+        "sojourn_h": _durations(folded, "sojourn_h", "sojourn", "waits", confidence, exact),
+        "cost_per_job_usd": {
+            "attributed": _costs(folded, "attributed", total("attributed"), confidence, exact),
+            "fully_loaded": _costs(folded, "fully_loaded", loaded, confidence, exact),
+        },
+        "usd_per_million_tokens": Estimate(None) if no_tokens else ratio(loaded, tokens, confidence),
+    }
+
+
+def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: bool) -> Json:
+    """Estimate everything about one plan; eligibility is filled in from it."""
+    scenario = experiment.scenario
+    confidence = float(scenario.confidence)
+    bills = outcome.bills
+    shares_all = scenario.allocation.rule != "platform"
+    # Where a replication had no job at all its bill is on nobody; it belongs to the mean cost of the work all the same.
+    orphaned = (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
+    classes = {
+        class_name: {"kind": scenario.workload[class_name].kind}
+        | _class_result(folded, folded.total("fully_loaded") + orphaned, scenario.counted_hours, confidence, exact)
+        for class_name, folded in outcome.classes.items()
+    }
+    reason = unfit(scenario, outcome, {key: each["wait_h"]["p95"].value for key, each in classes.items()})
+    lines = {line: mean(outcome.lines[:, k], confidence) for k, line in enumerate(LINES)}
+    hours = {"allocated": outcome.allocated, "busy": outcome.allocated, "productive": outcome.allocated}
+    return {
+        "eligible": reason is None,
+        "reason": reason,
+        "bill_usd": {"total": mean(bills, confidence)} | lines,
+        "bill_percentiles_usd": {key: quantile(bills, PERCENTILES[key], confidence) for key in _OF_COST},
+        "bill_sd_usd": deviation(bills, confidence),
+        "unallocated_usd": mean(bills - outcome.total("attributed"), confidence),
+        "gpu_hours": {"paid": mean(outcome.paid, confidence)}
+        | {key: mean(each, confidence) for key, each in hours.items()},
+        "utilization": {key: ratio(each, outcome.paid, confidence) for key, each in hours.items()},
+        "inputs": [asdict(entry) for entry in scenario.plans[name].inputs(scenario.price_date)],
+        "classes": classes,
+    }
+
+
+def result(
+    experiment: Experiment,
+    outcomes: dict[str, Outcome],
+    exact: bool = False,
+    mapper: Callable[..., Iterable[Any]] = map,
+) -> Json:
+    """Estimate everything about a study.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was run.
+    outcomes : dict
+        What each plan gave.
+    exact : bool
+        Whether to sort for quantiles however many jobs there are.
+    mapper : callable
+        May be that of a thread pool.
+
+    Returns
+    -------
+    dict
+        The contract's keys; estimates are ``Estimate`` objects until ``as_json`` makes them plain.
+    """
+    scenario = experiment.scenario
+    names = list(outcomes)
+    plans = dict(
+        zip(names, mapper(lambda name: _plan_result(experiment, name, outcomes[name], exact), names), strict=True)
+    )
+    eligible = [name for name in names if plans[name]["eligible"]]
+    bills = {name: outcome.bills for name, outcome in outcomes.items()}
+    replications = len(next(iter(bills.values())))
+    return {
+        "schema": SCHEMA,
+        "scenario": scenario.name,
+        "seed": experiment.seed,
+        "replications": replications,
+        "horizon_days": float(scenario.horizon_days),
+        "warm_up_days": float(scenario.warm_up_days),
+        "confidence": float(scenario.confidence),
+        "price_date": scenario.price_date,
+        "allocation": {"rule": scenario.allocation.rule, "window_days": float(scenario.allocation.window_days)},
+        "warnings": warnings(experiment, replications) + _censored(plans),
+        "plans": plans,
+        "comparison": {
+            "cheapest": min(eligible, key=lambda name: float(bills[name].mean()), default=None),
+            "probability_cheapest": probability_cheapest(bills, eligible, float(scenario.confidence)),
+            "paired_difference_usd": paired_differences(bills, float(scenario.confidence)),
+        },
+    }
+
+
+def _censored(plans: Json) -> list[dict[str, str]]:
+    """Warn of waits that are too short because the longest are not known."""
+    text = "plan `{}`, class `{}`: more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
+    return [
+        {"code": "censored", "text": text.format(name, class_name)}
+        for name, plan in plans.items()
+        for class_name, each in plan["classes"].items()
+        if each["censored"]
+    ]
+
+
+def as_json(value: Any) -> Any:
+    """Turn a result into plain JSON values."""
+    if isinstance(value, Estimate):
+        return value.as_json()
+    if isinstance(value, dict):
+        return {key: as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(entry) for entry in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

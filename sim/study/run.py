@@ -1,0 +1,250 @@
+"""One scenario, run: the study that holds what came of it."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.estimate import Estimate, share
+from sim.faults import InputError
+from sim.jobs import OUTCOMES
+from sim.money import LINES, charge
+from sim.scenario import Scenario
+from sim.study.compare import cheapest_on_each_path
+from sim.study.result import Json, result
+from sim.study.simulate import Experiment, Outcome
+from sim.units import HOURS_PER_DAY, tick, to_hours
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+MOST_REPLICATIONS = 10_000_000
+
+
+def draw_seed() -> int:
+    """Draw a seed for a scenario that states none; it is recorded with the results."""
+    return secrets.randbits(63)
+
+
+def threads(jobs: int) -> int:
+    """Number of threads for a wish: 0 is one for each processor."""
+    return jobs or len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool of threads that is left at once when the work is interrupted."""
+    executor = ThreadPoolExecutor(threads(jobs))
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=True, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Callable[..., Iterable[Any]]:
+    """Make a ``map`` of a pool of threads that tells how far it is; results keep their order."""
+
+    def run_all(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
+        futures: list[Future[Any]] = [executor.submit(work, piece) for piece in pieces]
+        for done, future in enumerate(as_completed(futures), 1):
+            future.result()
+            if progress is not None:
+                progress(done, len(futures))
+        return [future.result() for future in futures]
+
+    return run_all
+
+
+def check_replications(replications: int) -> None:
+    """Refuse a number of replications that no run can have."""
+    if not 1 <= replications <= MOST_REPLICATIONS:
+        raise InputError.one("--reps", f"must be a whole number from 1 to {MOST_REPLICATIONS}, got {replications}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came of a scenario.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was asked.
+    replications : int
+        How often it was run.
+    experiment : Experiment
+        The scenario made ready; it can run any replication again.
+    outcomes : dict of Outcome
+        By plan: bills and sums of each replication, values of each job.
+    result : dict
+        Everything estimated, by the keys of the JSON contract.
+    """
+
+    scenario: Scenario
+    replications: int
+    experiment: Experiment
+    outcomes: dict[str, Outcome] = field(repr=False)
+    result: Json = field(repr=False)
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random streams."""
+        return self.experiment.seed
+
+    def bill(self) -> "pd.DataFrame":
+        """Lay out the bill of every plan.
+
+        Returns
+        -------
+        DataFrame
+            A row a plan and line: ``plan, line, usd, low_usd, high_usd``.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        rows = [
+            (name, line, each.value, each.low, each.high)
+            for name, plan in self.result["plans"].items()
+            for line, each in plan["bill_usd"].items()
+        ]
+        return pd.DataFrame(rows, columns=["plan", "line", "usd", "low_usd", "high_usd"])
+
+    def cost_per_job(self, plan: str, job_class: str, kind: str = "fully_loaded") -> "pd.DataFrame":
+        """Lay out the cost of a job of one class under one plan.
+
+        Parameters
+        ----------
+        plan, job_class : str
+            Names of the scenario.
+        kind : {"fully_loaded", "attributed"}
+            With or without the share of idle time, staff and overhead.
+
+        Returns
+        -------
+        DataFrame
+            ``percentile, usd, low_usd, high_usd``; the first row is the mean.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        found = self.result["plans"][plan]["classes"][job_class]["cost_per_job_usd"][kind]
+        rows = [(key, each.value, each.low, each.high) for key, each in found.items()]
+        return pd.DataFrame(rows, columns=["percentile", "usd", "low_usd", "high_usd"])
+
+    def probability_cheaper(self, a: str, b: str) -> Estimate:
+        """Estimate the probability that plan ``a`` has a lower bill than plan ``b`` on a path."""
+        credit = cheapest_on_each_path({name: self.outcomes[name].bills for name in (a, b)})[a]
+        return share(float(credit.sum()), len(credit), float(self.scenario.confidence))
+
+    def jobs(self, plan: str, replication: int = 0) -> "pd.DataFrame":
+        """Lay out what became of each job of one replication under one plan.
+
+        Returns
+        -------
+        DataFrame
+            A row a job, instants in hours from the start of the clock, costs in USD; no value where there is none.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        paths, rows, charges = self._again(plan, replication)
+        started = rows.start >= 0
+        names = np.array(list(self.scenario.workload))
+        return pd.DataFrame(
+            {
+                "job_class": names[paths.job_class],
+                "priority": paths.priority,
+                "gpus": paths.gpus,
+                "arrival_h": to_hours(paths.arrival),
+                "start_h": np.where(started, to_hours(rows.start), np.nan),
+                "end_h": np.where(started, to_hours(rows.end), np.nan),
+                "wait_h": np.where(started, to_hours(rows.start - paths.arrival), np.nan),
+                "service_h": to_hours(paths.service),
+                "tokens_millions": paths.tokens,
+                "outcome": np.array([OUTCOMES[code] for code in sorted(OUTCOMES)])[rows.outcome],
+                "node": rows.node,
+                "attributed_usd": charges.attributed,
+                "fully_loaded_usd": charges.fully_loaded,
+            }
+        )
+
+    def _again(self, plan: str, replication: int) -> Any:
+        """Serve and charge one replication again."""
+        from sim.workload import sample  # noqa: PLC0415
+
+        ready, scenario = self.experiment, self.scenario
+        paths = sample(scenario, self.seed, [replication], ready.listed)
+        _, rows = ready.rows(plan, paths, [replication])
+        window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
+        opens = tick(scenario.warm_up_hours)
+        rule = scenario.allocation.rule
+        return paths, rows, charge(ready.tariffs[plan], ready.fleets[plan], paths, rows, opens, window, rule)
+
+    def bills(self) -> "pd.DataFrame":
+        """Lay out every line of every bill.
+
+        Returns
+        -------
+        DataFrame
+            A row a replication and plan: ``replication, plan, total_usd`` and each line with ``_usd``.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        frames = []
+        for name, outcome in self.outcomes.items():
+            frame = pd.DataFrame(outcome.lines, columns=[f"{line}_usd" for line in LINES])
+            frame.insert(0, "total_usd", outcome.bills)
+            frame.insert(0, "plan", name)
+            frame.insert(0, "replication", np.arange(len(frame)))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+
+def run(
+    scenario: Scenario,
+    replications: int = 200,
+    seed: int | None = None,
+    jobs: int = 0,
+    engine: str = "kernel",
+    exact: bool = False,
+    progress: Progress | None = None,
+) -> Study:
+    """Run a scenario under all its plans.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is asked.
+    replications : int
+        How many sample paths; all plans see the same.
+    seed : int, optional
+        Overrides the scenario's; where neither states one it is drawn and recorded.
+    jobs : int
+        Threads; 0 for one a processor. The results do not depend on it.
+    engine : {"kernel", "simpy"}
+        The product, or the reference it is held to.
+    exact : bool
+        Whether quantiles over jobs are sorted for however many jobs there are.
+    progress : callable, optional
+        Called with pieces done and pieces in all.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    InputError
+        When a trace is refused or the number of replications is none.
+    """
+    check_replications(replications)
+    chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
+    experiment = Experiment.of(scenario, chosen, engine)
+    with pool(jobs) as executor:
+        outcomes = experiment.all(replications, mapper(executor, progress))
+        found = result(experiment, outcomes, exact, mapper(executor))
+    return Study(scenario, replications, experiment, outcomes, found)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,52 @@ def points(vary: Mapping[str, Sequence[Any]]) -> Iterator[Point]:
         yield dict(zip(vary, values, strict=True))
 
 
+def check_cells(
+    vary: Mapping[str, Sequence[Any]], seconds: Callable[[int], float] | None = None, most: int = MOST_CELLS
+) -> int:
+    """Count the cells of a grid without making them, and refuse too many.
+
+    Parameters
+    ----------
+    vary : mapping
+        Dotted keys and their values.
+    seconds : callable, optional
+        Estimates from the number of cells how long they would take; told in the refusal.
+    most : int
+        Cells allowed.
+
+    Raises
+    ------
+    InputError
+        With the number of cells and the time they would take.
+    """
+    count = math.prod(len(values) for values in vary.values())
+    if count == 0:
+        raise InputError.one("--vary", "must give every key at least one value")
+    if count > most:
+        time = "" if seconds is None else f", about {seconds(count) / 3600:,.1f} h of work"
+        raise InputError.one("--vary", f"makes {count:,} cells{time}; at most {most:,} run at once, so vary fewer values")
+    return count
+
+
+def spaced(low: float, high: float, count: int, log: bool = False) -> Sequence[float]:
+    """Space values from one end to the other, both included, rounded to 6 significant digits.
+
+    Raises
+    ------
+    ValueError
+        When the ends or the count make no such row.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high and count >= 2):
+        raise ValueError("needs two ends, the lower first, and at least 2 values")
+    if log and low <= 0:
+        raise ValueError("a log scale needs ends above 0")
+    if count > MOST_CELLS:
+        return range(count)  # refused by its number alone, so no value is made
+    values = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
+    return [float(f"{value:.6g}") for value in values]
+
+
 def cells_of(scenario: Scenario, vary: Mapping[str, Sequence[Any]], most: int = MOST_CELLS) -> list[tuple[Point, Scenario]]:
     """Validate every cell of a grid before any work is done.
 
@@ -71,11 +117,7 @@ def cells_of(scenario: Scenario, vary: Mapping[str, Sequence[Any]], most: int = 
     InputError
         When a key is wrong, a value is refused, or the grid is too large.
     """
-    count = math.prod(len(values) for values in vary.values())
-    if count == 0:
-        raise InputError.one("--vary", "must give every key at least one value")
-    if count > most:
-        raise InputError.one("--vary", f"makes {count:,} cells; at most {most:,} run at once, so vary fewer values")
+    check_cells(vary, most=most)
     cells = []
     for point in points(vary):
         tree = with_settings(Tree(as_values(scenario), file=scenario.name), point)

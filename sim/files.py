@@ -1,0 +1,64 @@
+"""Files that are never half written, and where the shipped scenarios and cases lie."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sim.faults import InputError
+
+_PACKAGE = Path(__file__).parent
+
+
+def output_folder(folder: str | Path) -> Path:
+    """Make an output folder, and find out before any work whether it can be written.
+
+    Raises
+    ------
+    InputError
+        When it cannot, with the path and the reason.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (FileExistsError, NotADirectoryError):
+        raise InputError.one(str(folder), "must be a folder to write into, but it is or lies under a file") from None
+    except OSError as error:
+        raise InputError.one(str(folder), f"must be a folder that can be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give a temporary path beside a file; when all went well it takes the file's place at once.
+
+    A link that stands at the file's place is replaced and not followed.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        with open(name, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, file)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write(file: Path, text: str) -> Path:
+    """Write a text file whole or not at all."""
+    with replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return file
+
+
+def shipped(kind: str) -> Path:
+    """Find the folder of the shipped ``scenarios`` or ``theory`` cases: in a wheel inside the package, else beside it."""
+    inside = _PACKAGE / "shipped" / kind
+    beside = {"scenarios": "experiments/scenarios", "theory": "tests/theory"}[kind]
+    return inside if inside.is_dir() else _PACKAGE.parent / beside

@@ -1,0 +1,224 @@
+"""Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sim.estimate import Estimate, replications_needed
+from sim.study.result import PERCENTILES
+
+Json = dict[str, Any]
+Row = Sequence[str]
+
+DEFINITIONS = """\
+USD a job, fully loaded: the bill over all jobs; percentiles over jobs, idle time and staff shared {rule}.
+Wait: from arrival to start on a node or hand-over to the API. Utilization: of paid GPU time. Idle: held nodes without a job.
+Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
+Brackets: {confidence:g} % interval over {replications} replications."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number for people: thousands separated, cents from 100 down, ``digits`` significant below 1."""
+    if value is None:
+        return "n/a"
+    size = abs(value)
+    if size >= 1e9:
+        return f"{value:.{digits}e}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 1:
+        return f"{value:,.2f}"
+    return f"{value:.{digits}g}" if size >= 1e-12 else "0"
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage."""
+    return "n/a" if value is None else f"{100 * value:.3g} %"
+
+
+def with_interval(estimate: Estimate, write: Any = number) -> str:
+    """Write an estimate with its interval where it has one."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return str(write(estimate.value))
+    return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
+
+
+def grid_text(head: Row, rows: Sequence[Row]) -> str:
+    """Lay out rows in columns, the first to the left, the others to the right."""
+    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    lines = []
+    for row in (head, ["-" * width for width in widths], *rows):
+        cells = [cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _plan_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
+    cost, wait = each["cost_per_job_usd"]["fully_loaded"], each["wait_h"]
+    star = "*" if each["censored"] else ""
+    return [
+        name,
+        with_interval(plan["bill_usd"]["total"]),
+        with_interval(cost["mean"]),
+        *(number(cost[key].value) for key in ("p5", "p50", "p95")),
+        f"{number(wait['mean'].value)}{star}",
+        f"{number(wait['p95'].value)}{star}",
+        percent(plan["utilization"]["allocated"].value),
+        number(plan["bill_usd"]["held_idle"].value),
+        percent(each["api_share"].value),
+        percent(chance.value) if plan["eligible"] else "not ranked",
+    ]
+
+
+def study_text(result: Json) -> str:
+    """Tell a run: one table a job class, the verdict, the bill's percentiles, what to beware of."""
+    plans, comparison = result["plans"], result["comparison"]
+    parts = [
+        f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, seed {result['seed']}"
+    ]
+    head = ("plan", "bill, USD", "USD a job", "p5", "p50", "p95", "wait, h", "p95", "utilization", "idle, USD", "by API", "cheapest on")
+    for class_name in next(iter(plans.values()))["classes"]:
+        rows = [
+            _plan_row(name, plan, plan["classes"][class_name], comparison["probability_cheapest"][name])
+            for name, plan in plans.items()
+        ]
+        jobs = next(iter(plans.values()))["classes"][class_name]["jobs"]
+        parts.append(f"class `{class_name}`: {with_interval(jobs)} jobs a replication\n\n{grid_text(head, rows)}")
+    parts.append(verdict(result))
+    bill_head = ("bill, USD", "p5", "p50", "p95", "p99")
+    parts.append(grid_text(bill_head, [_bill_row(name, plan, result) for name, plan in plans.items()]))
+    rule, days = result["allocation"]["rule"], result["allocation"]["window_days"]
+    words = {"gpu_time": "by GPU time", "equal": "equally", "platform": "not at all"}
+    parts.append(
+        DEFINITIONS.format(
+            rule=f"{words[rule]} within {days:g} days",
+            confidence=100 * result["confidence"],
+            replications=result["replications"],
+        )
+    )
+    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
+    return "\n\n".join(parts)
+
+
+def _bill_row(name: str, plan: Json, result: Json) -> Row:
+    cells = []
+    for key, estimate in plan["bill_percentiles_usd"].items():
+        needed = replications_needed(PERCENTILES[key], result["confidence"])
+        text = with_interval(estimate)
+        cells.append(text if estimate.low is not None else f"{text} (interval not available: needs n>={needed})")
+    return [name, *cells]
+
+
+def verdict(result: Json) -> str:
+    """Say in one or two sentences which plan is cheapest, how sure that is, and who is not ranked."""
+    best = result["comparison"]["cheapest"]
+    lines = [f"`{name}` is not ranked: {plan['reason']}." for name, plan in result["plans"].items() if not plan["eligible"]]
+    if best is None:
+        return "\n".join(["No plan does the work, so none is the cheapest.", *lines])
+    chance = result["comparison"]["probability_cheapest"][best]
+    bill = result["plans"][best]["bill_usd"]["total"]
+    first = f"Cheapest: `{best}`, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
+    return "\n".join([first, *lines])
+
+
+def sweep_text(grid: Json) -> str:
+    """Tell a sweep: a row a cell and plan, then every break-even."""
+    keys = list(grid["vary"])
+    head = (*(key.rsplit(".", 1)[-1] for key in keys), "plan", "USD a job", "p5", "p50", "p95", "wait, h", "p95", "utilization", "bill, USD", "cheapest on")
+    rows = []
+    for cell in grid["cells"]:
+        result = cell["result"]
+        for name, plan in result["plans"].items():
+            for each in plan["classes"].values():
+                row = _plan_row(name, plan, each, result["comparison"]["probability_cheapest"][name])
+                rows.append([*(_plain(cell["at"][key]) for key in keys), name, *row[2:9], row[1], row[11]])
+    lines = [break_even_text(entry) for entry in grid["break_even"]]
+    warned = dict.fromkeys((entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"])
+    kinds: dict[str, list[str]] = {}
+    for code, text in warned:
+        kinds.setdefault(code, []).append(text)
+    notes = [f"warning ({code}): {texts[0]}" + (f" (and {len(texts) - 1} like it)" if len(texts) > 1 else "") for code, texts in kinds.items()]
+    return "\n\n".join([grid_text(head, rows), "\n".join(lines), *notes])
+
+
+def break_even_text(entry: Json) -> str:
+    """Tell one break-even, or why there is none."""
+    a, b = entry["plans"]
+    if entry["at"] is None:
+        return f"`{a}` against `{b}`: {entry['reason']}"
+    return f"`{a}` against `{b}`: equal at {entry['key'].rsplit('.', 1)[-1]} = {with_interval(entry['at'])}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Estimate]]:
+    """Walk to every estimate of a result."""
+    if isinstance(value, Estimate):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _leaves(entry, (*path, key))
+
+
+def csv_rows(result: Json) -> Iterator[list[Any]]:
+    """Give every estimate of a run as a row: plan, class, measure, value, low, high, se, n."""
+    for name, plan in result["plans"].items():
+        for path, estimate in _leaves(plan):
+            in_class = path[0] == "classes"
+            measure = ".".join(path[2:] if in_class else path)
+            yield [name, path[1] if in_class else "", measure, *estimate.as_json().values()]
+    for path, estimate in _leaves(result["comparison"]):
+        yield ["", "", ".".join(path), *estimate.as_json().values()]
+
+
+CSV_HEAD = ["plan", "job_class", "measure", "value", "low", "high", "se", "n"]
+
+
+def as_csv(head: Sequence[str], rows: Iterator[list[Any]]) -> str:
+    """Write rows as CSV with LF line ends; what is not available is an empty cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def study_csv(result: Json) -> str:
+    """Write a run as CSV, a row an estimate."""
+    return as_csv(CSV_HEAD, csv_rows(result))
+
+
+def sweep_csv(grid: Json) -> str:
+    """Write a sweep as CSV, a row an estimate, the swept keys in front."""
+    keys = list(grid["vary"])
+    rows = ([*(cell["at"][key] for key in keys), *row] for cell in grid["cells"] for row in csv_rows(cell["result"]))
+    return as_csv([*keys, *CSV_HEAD], rows)
+
+
+def verify_text(found: Json) -> str:
+    """Tell a verification: every expectation, then the counts."""
+    head = ("case", "key", "estimate", "reference", "z", "relative se", "")
+    rows = [
+        (
+            case["id"],
+            case["key"],
+            f"{case['estimate']:.6g}" if case["estimate"] is not None else "n/a",
+            f"{case['reference']:.6g}",
+            f"{case['z']:.2f}" if case["z"] is not None else "exact",
+            percent(case["relative_se"]) if case["relative_se"] is not None else "",
+            "pass" if case["pass"] else "FAIL",
+        )
+        for case in found["cases"]
+    ]
+    lines = [grid_text(head, rows)] if rows else []
+    lines += [f"not covered: {entry['id']}: {entry['reason']}" for entry in found["not_covered"]]
+    lines += [
+        f"{'pass' if entry['pass'] else 'FAIL'}: {entry['name']} ({entry['checked']} checked)"
+        for entry in found.get("invariants", [])
+    ]
+    lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
+    lines.append(f"{found['passed']} passed, {found['failed']} failed")
+    return "\n".join(lines)

@@ -196,15 +196,15 @@ class Grid:
         if len(keys) != 1 or not all(isinstance(value, int | float) for value in self.vary[keys[0]]):
             return found | {"reason": "a break-even needs one swept number"}
         key = keys[0]
-        cells = sorted((c for c in self.cells if self._both_eligible(c, a, b)), key=lambda cell: float(cell.at[key]))
+        ordered = sorted(self.cells, key=lambda cell: float(cell.at[key]))
+        cells = [cell for cell in ordered if self._both_eligible(cell, a, b)]
         if not cells:
             return found | {"reason": f"at no value do `{a}` and `{b}` do the same work"}
         places = np.array([float(cell.at[key]) for cell in cells])
         differences = np.array([cell.bills[a] - cell.bills[b] for cell in cells])
         value = _crossing(places, differences.mean(axis=1))
         if math.isnan(value):
-            cheaper = a if differences.mean() < 0 else b
-            return found | {"reason": f"{self._none(key, places, a, b)}: `{cheaper}` is cheaper throughout"}
+            return found | {"reason": self._none(key, ordered, cells, a, b)}
         count = differences.shape[1]
         rest = (differences.sum(axis=1, keepdims=True) - differences) / max(1, count - 1)
         without = np.array([_crossing(places, rest[:, r]) for r in range(count if count > 1 else 0)])
@@ -225,12 +225,24 @@ class Grid:
         (x0, y0), (x1, y1) = known[0], known[-1]
         return x0 + (min(plan.gpus for plan in waits) - y0) * (x1 - x0) / (y1 - y0)
 
-    def _none(self, key: str, places: Floats, a: str, b: str) -> str:
-        """Say within which bounds there is no break-even."""
+    def _none(self, key: str, ordered: list[Cell], cells: list[Cell], a: str, b: str) -> str:
+        """Say within which bounds there is no break-even, and who is cheaper there."""
+        first, last = float(cells[0].at[key]), float(cells[-1].at[key])
+        cheaper = a if sum(float((cell.bills[a] - cell.bills[b]).mean()) for cell in cells) < 0 else b
+        after = [cell for cell in ordered if float(cell.at[key]) > last]
         capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
-        if capacity is None or places[-1] < capacity / 2:
-            return f"none from {places[0]:.4g} to {places[-1]:.4g}"
-        return f"none below capacity {capacity:.4g} a day (compared from {places[0]:.4g} to {places[-1]:.4g})"
+        if after:
+            ends = [float((cell.bills[a] - cell.bills[b]).mean()) for cell in (cells[-1], after[0])]
+            beyond = _crossing(np.array([last, float(after[0].at[key])]), np.array(ends))
+            if beyond < (capacity or math.inf):
+                return (
+                    f"`{cheaper}` is cheaper up to {last:.4g}; it changes before {after[0].at[key]:.4g}, where not both "
+                    "do the work: give values in between"
+                )
+        if capacity is None or not after:
+            return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is cheaper throughout"
+        span = f"compared from {first:.4g} to {last:.4g}"
+        return f"none below capacity {capacity:.4g} a day ({span}): `{cheaper}` is cheaper throughout"
 
     def as_result(self) -> Json:
         """Give the grid by the keys of the JSON contract."""

@@ -226,23 +226,27 @@ class Grid:
         return x0 + (min(plan.gpus for plan in waits) - y0) * (x1 - x0) / (y1 - y0)
 
     def _none(self, key: str, ordered: list[Cell], cells: list[Cell], a: str, b: str) -> str:
-        """Say within which bounds there is no break-even, and who is cheaper there."""
+        """Say within which bounds there is no break-even, and who is cheaper there.
+
+        Between the last value compared and capacity the difference goes on along a straight line: to the next value of
+        the grid where there is one (its bills are known, though not both plans do the work there), else as before.
+        """
         first, last = float(cells[0].at[key]), float(cells[-1].at[key])
         cheaper = a if sum(float((cell.bills[a] - cell.bills[b]).mean()) for cell in cells) < 0 else b
-        after = [cell for cell in ordered if float(cell.at[key]) > last]
         capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
-        if after:
-            ends = [float((cell.bills[a] - cell.bills[b]).mean()) for cell in (cells[-1], after[0])]
-            beyond = _crossing(np.array([last, float(after[0].at[key])]), np.array(ends))
-            if beyond < (capacity or math.inf):
-                return (
-                    f"`{cheaper}` is cheaper up to {last:.4g}; it changes before {after[0].at[key]:.4g}, where not both "
-                    "do the work: give values in between"
-                )
-        if capacity is None or not after:
+        after = next((cell for cell in ordered if float(cell.at[key]) > last), None)
+        ends = [cell for cell in (*cells[-2:], after) if cell is not None][-2:]
+        line = np.array([[float(cell.at[key]), float((cell.bills[a] - cell.bills[b]).mean())] for cell in ends])
+        if capacity is None or len(ends) < 2 or last < capacity / 2:
             return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is cheaper throughout"
-        span = f"compared from {first:.4g} to {last:.4g}"
-        return f"none below capacity {capacity:.4g} a day ({span}): `{cheaper}` is cheaper throughout"
+        (x0, y0), (x1, y1) = line
+        if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:
+            changes = x0 - y0 * (x1 - x0) / (y1 - y0)
+            return f"`{cheaper}` is cheaper up to {last:.4g}; on a straight line it changes at {changes:.4g}: give values there"
+        return (
+            f"none below capacity {capacity:.4g} a day (compared from {first:.4g} to {last:.4g}): "
+            f"`{cheaper}` is cheaper throughout"
+        )
 
     def as_result(self) -> Json:
         """Give the grid by the keys of the JSON contract."""

@@ -2,7 +2,7 @@
 
 from sim.scenario.model import Input, JobClass, Plan, Scenario, misfit_gpus
 from sim.scenario.read import as_values, build, load, parse_setting, resolved_yaml, with_settings
-from sim.scenario.tree import Tree, read_tree
+from sim.scenario.tree import Tree, read_list, read_tree
 
 __all__ = [
     "Input",
@@ -15,6 +15,7 @@ __all__ = [
     "load",
     "misfit_gpus",
     "parse_setting",
+    "read_list",
     "read_tree",
     "resolved_yaml",
     "with_settings",

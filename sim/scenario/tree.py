@@ -125,13 +125,13 @@ def _plain(node: Node, path: Path_, tree: Tree) -> Any:
     return values
 
 
-def read_text(text: str, file: str) -> Tree:
-    """Read YAML text into a tree.
+def read_any(text: str, file: str) -> Tree:
+    """Read YAML text into a tree, whatever stands at its top.
 
     Raises
     ------
     InputError
-        For anything that is not one plain YAML mapping: with the line.
+        For anything that is not plain YAML: with the line.
     """
     tree = Tree(values=None, file=file)
     try:
@@ -144,10 +144,33 @@ def read_text(text: str, file: str) -> Tree:
         raise InputError.one(f"{file}:{line}", f"is not valid YAML: {error.problem or error.context}") from None
     except (YAMLError, RecursionError, ValueError) as error:
         raise InputError.one(f"{file}:1", f"is not valid YAML: {str(error).splitlines()[0]}") from None
+    return tree
+
+
+def read_text(text: str, file: str) -> Tree:
+    """Read YAML text into a tree.
+
+    Raises
+    ------
+    InputError
+        For anything that is not one plain YAML mapping: with the line.
+    """
+    tree = read_any(text, file)
     if not isinstance(tree.values, dict):
         found = "nothing" if tree.values is None else f"a {type(tree.values).__name__}"
         raise InputError.one(f"{file}:1", f"must be a mapping of keys, got {found}")
     return tree
+
+
+def read_list(file: str | Path) -> Tree:
+    """Read a YAML file whose top may be a list; what stands in it is for the reader to judge.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or is not plain YAML.
+    """
+    return read_any(_text(Path(file)), str(file))
 
 
 def read_tree(file: str | Path) -> Tree:

@@ -15,7 +15,7 @@ from sim.study.simulate import Experiment, Outcome
 
 SCHEMA: Final = 1
 PERCENTILES: Final = {"p5": 0.05, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-_OF_WAIT, _OF_COST = ("p50", "p90", "p95", "p99"), ("p5", "p50", "p95", "p99")
+_OF_WAIT, _OF_COST = ("p50", "p90", "p95", "p99"), ("p5", "p50", "p90", "p95", "p99")
 _CENSORED_ABOVE = 0.01
 
 Json = dict[str, Any]
@@ -53,6 +53,9 @@ def _class_result(folded: Fold, loaded: Any, hours: float, confidence: float, ex
     started = jobs.sum() - total("not_started").sum()
     tokens = total("tokens")
     no_tokens = bool(np.isnan(tokens).any())
+    wait = _durations(folded, "wait_h", "wait", "waits", confidence, exact)
+    all_held = np.array_equal(total("waits"), total("waits_held"))
+    wait_held = wait if all_held else _durations(folded, "wait_held_h", "wait_held", "waits_held", confidence, exact)
     return {
         "jobs": average(jobs),
         "unfinished": average(total("unfinished")),
@@ -62,8 +65,8 @@ def _class_result(folded: Fold, loaded: Any, hours: float, confidence: float, ex
         "censored": bool(jobs.sum() and started / jobs.sum() < 1 - _CENSORED_ABOVE),
         "in_system": average(total("in_system") / hours),
         "queue": average(total("queue") / hours),
-        "wait_h": _durations(folded, "wait_h", "wait", "waits", confidence, exact),
-        "wait_held_h": _durations(folded, "wait_held_h", "wait_held", "waits_held", confidence, exact),
+        "wait_h": wait,
+        "wait_held_h": wait_held,
         "sojourn_h": _durations(folded, "sojourn_h", "sojourn", "waits", confidence, exact),
         "cost_per_job_usd": {
             "attributed": _costs(folded, "attributed", total("attributed"), confidence, exact),

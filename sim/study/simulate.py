@@ -118,28 +118,32 @@ class Experiment:
         for first in range(0, replications, step):
             yield range(first, min(first + step, replications))
 
-    def rows(self, plan_name: str, paths: Paths, replications: Iterable[int]) -> tuple[Terms, Rows]:
+    def rows(self, plan_name: str, paths: Paths, replications: Sequence[int]) -> tuple[Terms, Rows]:
         """Serve the jobs of a path under one plan."""
         scenario = self.scenario
         wanted = terms(scenario, scenario.plans[plan_name], self.seed, replications, paths)
         return wanted, ENGINES[self.engine](self.fleets[plan_name], paths, wanted)
 
-    def piece(self, replications: range) -> dict[str, Outcome]:
-        """Run some replications under all plans: one path, every plan."""
-        scenario = self.scenario
+    def outcome(self, plan_name: str, paths: Paths, rows: Rows) -> Outcome:
+        """Charge and fold what became of the jobs of a path under one plan."""
+        scenario, its_fleet = self.scenario, self.fleets[plan_name]
         opens = tick(scenario.warm_up_hours)
         window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
-        paths = sample(scenario, self.seed, replications, self.listed)
-        outcomes = {}
-        for name, its_fleet in self.fleets.items():
-            _, rows = self.rows(name, paths, replications)
-            charges = charge(self.tariffs[name], its_fleet, paths, rows, opens, window, scenario.allocation.rule)
-            folds = {
-                class_name: fold(paths, rows, charges, number, its_fleet.nodes > 0, opens, its_fleet.horizon)
-                for number, class_name in enumerate(scenario.workload)
-            }
-            outcomes[name] = Outcome(charges.lines, charges.paid, charges.allocated, folds)
-        return outcomes
+        charges = charge(self.tariffs[plan_name], its_fleet, paths, rows, opens, window, scenario.allocation.rule)
+        folds = {
+            class_name: fold(paths, rows, charges, number, its_fleet.nodes > 0, opens, its_fleet.horizon)
+            for number, class_name in enumerate(scenario.workload)
+        }
+        return Outcome(charges.lines, charges.paid, charges.allocated, folds)
+
+    def paths(self, replications: Iterable[int]) -> Paths:
+        """Draw the jobs of some replications."""
+        return sample(self.scenario, self.seed, replications, self.listed)
+
+    def piece(self, replications: range) -> dict[str, Outcome]:
+        """Run some replications under all plans: one path, every plan."""
+        paths = self.paths(replications)
+        return {name: self.outcome(name, paths, self.rows(name, paths, replications)[1]) for name in self.fleets}
 
     def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map) -> dict[str, Outcome]:
         """Run all replications; ``mapper`` may be that of a thread pool."""

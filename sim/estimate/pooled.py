@@ -131,6 +131,10 @@ def pooled_quantiles(values: Floats, offsets: Ticks, probabilities: Floats, exac
     out = np.full((len(offsets), len(probabilities)), np.nan)
     if len(values) == 0:
         return out
+    if values.min() == values.max():
+        left = len(values) - np.diff(offsets, append=offsets[-1])
+        out[left > 0] = values[0]
+        return out
     if exact or len(values) <= EXACT:
         runs = values.copy()
         for first, last in zip(offsets[:-1], offsets[1:], strict=True):

@@ -1,6 +1,6 @@
 """From a scenario to sample paths: the jobs of each replication, the same for all plans."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,31 +14,56 @@ from sim.workload.streams import stream
 from sim.workload.traces import Listed
 
 
-def _class_jobs(
+def _drawn(
     name: str, job_class: JobClass, listed: Listed | None, open_stream: Open, horizon: int
-) -> tuple[Ticks, Floats, Floats, Ticks]:
-    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions), GPUs."""
+) -> tuple[Ticks, Floats, Floats | None]:
+    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions; None where it has none)."""
     source = f"workload.{name}"
     if listed is not None:
-        arrival, service, tokens, gpus = listed.arrival, listed.service_hours, listed.tokens_millions, listed.gpus
+        arrival, tokens = listed.arrival, listed.tokens_millions
+        service = listed.service_hours
+        if job_class.hours_per_million is not None:
+            service = np.where(np.isnan(service), tokens * job_class.hours_per_million, service)
     else:
         arrival = arrivals(job_class.arrivals, open_stream, f"{source}/arrivals", horizon)
-        count = len(arrival)
-        gpus = np.full(count, job_class.gpus)
-        tokens, service = np.full(count, np.nan), np.full(count, np.nan)
+        tokens = None
         if job_class.tokens_millions is not None:
-            tokens = Draws(job_class.tokens_millions, open_stream, f"{source}/tokens").take(count)
-        if job_class.service_hours is not None:
-            service = Draws(job_class.service_hours, open_stream, f"{source}/service").take(count)
-    if job_class.hours_per_million is not None:
-        service = np.where(np.isnan(service), tokens * job_class.hours_per_million, service)
-    service = service + job_class.setup_hours
+            tokens = Draws(job_class.tokens_millions, open_stream, f"{source}/tokens").take(len(arrival))
+        if tokens is not None and job_class.hours_per_million is not None:
+            service = tokens * job_class.hours_per_million
+        else:
+            service = Draws(job_class.service_hours, open_stream, f"{source}/service").take(len(arrival))
+    if job_class.setup_hours > 0:
+        service = service + job_class.setup_hours
     if job_class.noise_cv > 0:
         service = service * lognormal(open_stream(f"{source}/noise"), job_class.noise_cv, len(service))
-    return arrival, service, tokens, gpus
+    return arrival, service, tokens
 
 
-def sample(scenario: Scenario, seed: int, replications: Iterable[int], listed: dict[str, Listed]) -> Paths:
+def _whole_class(
+    scenario: Scenario, number: int, name: str, seed: int, replications: Sequence[int], listed: Listed | None
+) -> tuple[Ticks, Paths]:
+    """Draw one class in all replications: the replication of each of its jobs, and the jobs."""
+    job_class = scenario.workload[name]
+    horizon = tick(scenario.horizon_hours)
+    drawn = [_drawn(name, job_class, listed, partial(stream, seed, r), horizon) for r in replications]
+    lengths = [len(arrival) for arrival, _, _ in drawn]
+    count = sum(lengths)
+    tokens = [each for _, _, each in drawn if each is not None]
+    gpus = np.full(count, job_class.gpus) if listed is None else np.tile(listed.gpus, len(drawn))
+    jobs = Paths(
+        offsets=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        arrival=np.concatenate([arrival for arrival, _, _ in drawn]),
+        service=to_ticks(np.concatenate([service for _, service, _ in drawn])),
+        gpus=gpus,
+        priority=np.full(count, job_class.priority),
+        job_class=np.full(count, number),
+        tokens=np.concatenate(tokens) if tokens else np.full(count, np.nan),
+    )
+    return np.repeat(np.arange(len(drawn)), lengths), jobs
+
+
+def sample(scenario: Scenario, seed: int, replications: Sequence[int], listed: dict[str, Listed]) -> Paths:
     """Draw the jobs of some replications.
 
     Parameters
@@ -47,7 +72,7 @@ def sample(scenario: Scenario, seed: int, replications: Iterable[int], listed: d
         Its workload and horizon are used, its plans are not.
     seed : int
         Seed of the study.
-    replications : iterable of int
+    replications : sequence of int
         Numbers of the replications wanted; each gives the same jobs in whatever company it is drawn.
     listed : dict
         Jobs of the classes that list them, by class name.
@@ -57,29 +82,20 @@ def sample(scenario: Scenario, seed: int, replications: Iterable[int], listed: d
     Paths
         By replication, then by (arrival, class, number in class).
     """
-    horizon = tick(scenario.horizon_hours)
-    columns: list[list[np.ndarray]] = [[] for _ in range(6)]
-    lengths = [0]
-    for replication in replications:
-        open_stream = partial(stream, seed, replication)
-        parts: list[list[np.ndarray]] = [[] for _ in range(6)]
-        for number, (name, job_class) in enumerate(scenario.workload.items()):
-            drawn = _class_jobs(name, job_class, listed.get(name), open_stream, horizon)
-            count = len(drawn[0])
-            for part, column in zip(parts, (*drawn, np.full(count, number), np.full(count, job_class.priority)), strict=True):
-                part.append(column)
-        if len(scenario.workload) > 1:
-            merged = [np.concatenate(part) for part in parts]
-            order = np.argsort(merged[0], kind="stable")
-            parts = [[column[order]] for column in merged]
-        for column, part in zip(columns, parts, strict=True):
-            column.append(part[0])
-        lengths.append(len(parts[0][0]))
-    arrival, service, tokens, gpus, job_class_, priority = (np.concatenate(column) for column in columns)
-    return Paths(np.cumsum(lengths), arrival, to_ticks(service), gpus, priority, job_class_, tokens)
+    classes = [
+        _whole_class(scenario, number, name, seed, replications, listed.get(name))
+        for number, name in enumerate(scenario.workload)
+    ]
+    if len(classes) == 1:
+        return classes[0][1]
+    columns = ("arrival", "service", "gpus", "priority", "job_class", "tokens")
+    merged = {column: np.concatenate([getattr(jobs, column) for _, jobs in classes]) for column in columns}
+    order = np.lexsort((merged["arrival"], np.concatenate([replication for replication, _ in classes])))
+    offsets = np.sum([jobs.offsets for _, jobs in classes], axis=0)
+    return Paths(offsets, **{column: values[order] for column, values in merged.items()})
 
 
-def terms(scenario: Scenario, plan: Plan, seed: int, replications: Iterable[int], paths: Paths) -> Terms:
+def terms(scenario: Scenario, plan: Plan, seed: int, replications: Sequence[int], paths: Paths) -> Terms:
     """Draw how long the jobs of a path would wait under a plan, and work out their time at its API.
 
     Patience comes from the class's own stream, so plans that differ in patience alone share their noise.

@@ -1,0 +1,60 @@
+"""Charts on disk: PNG and SVG, the same bytes each time, whole or not at all."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+
+from sim.charts.style import theme
+
+DPI: Final = 150
+_FORMS: Final[dict[str, dict[str, Any]]] = {
+    "png": {"dpi": DPI, "metadata": {"Software": None}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+}
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
+    """Write a figure as PNG and as SVG with its text kept as text.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to write.
+    folder : str or Path
+        Where; made if it is not there.
+    name : str
+        File name without its ending.
+
+    Returns
+    -------
+    list of Path
+        The files, PNG first.
+
+    Notes
+    -----
+    The bytes depend on the figure alone: no date, no version, fixed ids. Each file appears whole or not at all.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    return [_replace(place / f"{name}.{form}", _bytes(figure, form)) for form in _FORMS]
+
+
+def _bytes(figure: Figure, form: str) -> bytes:
+    page = io.BytesIO()
+    with theme():
+        figure.savefig(page, format=form, facecolor="white", **_FORMS[form])
+    return page.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    """Write beside the place, then move there in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

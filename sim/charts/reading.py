@@ -1,0 +1,170 @@
+"""What charts read: a swept grid laid along one axis, as plain arrays. Not here: simulating and drawing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.estimate import Estimate
+from sim.faults import InputError
+from sim.scenario import Scenario
+from sim.units import HOURS_PER_YEAR, Floats
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class CellLike(Protocol):
+    """One point of a grid: the swept keys with their values, and the result there."""
+
+    @property
+    def at(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def result(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+class GridLike(Protocol):
+    """A swept scenario, as ``sim.sweep`` returns it."""
+
+    @property
+    def scenario(self) -> Scenario: ...  # noqa: D102
+    @property
+    def vary(self) -> Mapping[str, Sequence[Any]]: ...  # noqa: D102
+    @property
+    def cells(self) -> Sequence[CellLike]: ...  # noqa: D102
+    def break_even(self, a: str, b: str) -> dict[str, Any]: ...  # noqa: D102
+    def capacity(self, key: str, *plans: str) -> float | None: ...  # noqa: D102
+
+
+class StudyLike(Protocol):
+    """One scenario that was run, as ``sim.run`` returns it."""
+
+    @property
+    def scenario(self) -> Scenario: ...  # noqa: D102
+    @property
+    def outcomes(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def result(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+def pick_class(scenario: Scenario, job_class: str | None) -> str:
+    """Take the class that is asked for, or the scenario's first."""
+    if job_class is None:
+        return next(iter(scenario.workload))
+    if job_class not in scenario.workload:
+        raise InputError.one("chart", f"`{job_class}` is not a class here; choose from {', '.join(scenario.workload)}")
+    return job_class
+
+
+def pick_plans(scenario: Scenario, plans: Sequence[str] | None) -> list[str]:
+    """Take the plans that are asked for, or all of them."""
+    for plan in plans or ():
+        if plan not in scenario.plans:
+            raise InputError.one("chart", f"`{plan}` is not a plan here; choose from {', '.join(scenario.plans)}")
+    return list(plans or scenario.plans)
+
+
+def number(estimate: Estimate) -> float:
+    """Take an estimate's value; NaN where it has none."""
+    return np.nan if estimate.value is None else float(estimate.value)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid along one swept key.
+
+    Attributes
+    ----------
+    grid : GridLike
+        Where it comes from.
+    key : str
+        The swept key.
+    x : float64[n]
+        Its values in ascending order; 0, 1, 2, ... where they are not numbers.
+    names : tuple of str
+        The values as text, where they are not numbers; else empty.
+    results : tuple of dict
+        The results there.
+    """
+
+    grid: GridLike
+    key: str
+    x: Floats
+    names: tuple[str, ...]
+    results: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, grid: GridLike) -> "Sweep":
+        """Lay a grid along its one swept key.
+
+        Raises
+        ------
+        InputError
+            When several keys are swept.
+        """
+        keys = [key for key, values in grid.vary.items() if len(values) > 1] or list(grid.vary)[:1]
+        if len(keys) != 1:
+            raise InputError.one("chart", f"must have one swept key on its axis, got {', '.join(keys) or 'none'}")
+        key = keys[0]
+        values = [cell.at[key] for cell in grid.cells]
+        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            order = sorted(range(len(values)), key=lambda k: float(values[k]))
+            x = np.array([float(values[k]) for k in order])
+            return cls(grid, key, x, (), tuple(grid.cells[k].result for k in order))
+        names = tuple(str(value) for value in values)
+        return cls(grid, key, np.arange(len(values), dtype=np.float64), names, tuple(c.result for c in grid.cells))
+
+    def cost(self, plan: str, job_class: str, which: str) -> Floats:
+        """USD of a job, fully loaded: ``mean`` or a percentile."""
+        return np.array(
+            [number(self._class(r, plan, job_class)["cost_per_job_usd"]["fully_loaded"][which]) for r in self.results]
+        )
+
+    def wait(self, plan: str, job_class: str, which: str) -> Floats:
+        """Hours of wait: ``mean`` or a percentile."""
+        return np.array([number(self._class(r, plan, job_class)["wait_h"][which]) for r in self.results])
+
+    def utilization(self, plan: str) -> Floats:
+        """Share of the paid GPU time that is given to jobs."""
+        return np.array([number(r["plans"][plan]["utilization"]["allocated"]) for r in self.results])
+
+    def eligible(self, plan: str) -> Bools:
+        """Where a plan does the work that the others do."""
+        return np.array([bool(r["plans"][plan]["eligible"]) for r in self.results], dtype=np.bool_)
+
+    def bill(self, plan: str) -> Floats:
+        """USD of the whole bill."""
+        return np.array([number(r["plans"][plan]["bill_usd"]["total"]) for r in self.results])
+
+    def yearly(self, plan: str, *lines: str) -> tuple[Floats, Floats, Floats]:
+        """USD a year (of 8,760 h) of some lines of the bill together: value, and ends of the interval of the first."""
+        bills = [r["plans"][plan]["bill_usd"] for r in self.results]
+        years = self.grid.scenario.counted_hours / HOURS_PER_YEAR
+        value = np.array([sum(number(bill[line]) for line in lines) for bill in bills]) / years
+        ends = [
+            np.array([np.nan if (end := getattr(bill[lines[0]], side)) is None else float(end) for bill in bills])
+            / years
+            for side in ("low", "high")
+        ]
+        return value, ends[0], ends[1]
+
+    def capacity(self, plan: str) -> float | None:
+        """Value of the key at which the offered load reaches a plan's GPUs; None where no queue can be overrun."""
+        return None if self.names else self.grid.capacity(self.key, plan)
+
+    @staticmethod
+    def _class(result: dict[str, Any], plan: str, job_class: str) -> dict[str, Any]:
+        found: dict[str, Any] = result["plans"][plan]["classes"][job_class]
+        return found
+
+
+def waits_only(scenario: Scenario, plan: str) -> bool:
+    """Tell whether all jobs of a plan wait for held nodes."""
+    return scenario.plans[plan].nodes > 0 and scenario.plans[plan].api is None
+
+
+def focus(scenario: Scenario, plans: Sequence[str]) -> str:
+    """Pick the plan that others are held against: the first whose jobs all wait, else the first with held nodes."""
+    waiting = [plan for plan in plans if waits_only(scenario, plan)]
+    holding = [plan for plan in plans if scenario.plans[plan].nodes]
+    return (waiting or holding or list(plans))[0]

@@ -102,10 +102,10 @@ def _charge(
             counted = arrival[j] >= opens
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
                 window += 1
-            own, ticks = 0.0, 0
+            own, ticks = 0.0, 0.0  # GPU ticks as floats: a thousand GPUs pass 2**63 of them in 292 years
             if outcome[j] == HELD or outcome[j] == HIRED:
                 since, until = max(start[j], opens), min(end[j], closes)
-                ticks = gpus[j] * max(0, until - since)
+                ticks = float(gpus[j]) * max(0, until - since)
                 allocated[r] += ticks
                 if outcome[j] == HELD:
                     own = ticks / TICKS_PER_HOUR * held_rate
@@ -116,12 +116,12 @@ def _charge(
                             while at + 1 < windows and since >= edges[at + 1]:
                                 at += 1
                             stop = min(until, edges[at + 1])
-                            loose[at] -= gpus[j] * (stop - since) / TICKS_PER_HOUR * held_rate
+                            loose[at] -= float(gpus[j]) * (stop - since) / TICKS_PER_HOUR * held_rate
                             since = stop
                 else:
                     nodes = (gpus[j] + node_gpus - 1) // node_gpus
                     billed_end = start[j] + (end[j] - start[j] + _BILLED_STEP - 1) // _BILLED_STEP * _BILLED_STEP
-                    paid = nodes * node_gpus * max(0, min(billed_end, closes) - since)
+                    paid = float(nodes * node_gpus) * max(0, min(billed_end, closes) - since)
                     own = ticks / TICKS_PER_HOUR * hired_rate
                     idle = (paid - ticks) / TICKS_PER_HOUR * hired_rate
                     lines[r, _OD_USED] += own
@@ -139,7 +139,7 @@ def _charge(
             if counted:
                 jobs += 1
                 attributed[j] = own
-                weight[j] = 1.0 if rule == _EQUALLY else float(ticks)
+                weight[j] = 1.0 if rule == _EQUALLY else ticks
                 weights[window] += weight[j]
 
         # Share out what is loose; what lies in a window without weight goes to all of the horizon.

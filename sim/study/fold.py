@@ -124,7 +124,7 @@ def _fold(
     """Fold the rows of one class; ``used`` ends as how many values each measure got (waits, held waits, jobs)."""
     n_waits, n_held, n_jobs = 0, 0, 0
     for r in range(len(offsets) - 1):
-        in_system, queue = 0, 0
+        in_system, queue = 0.0, 0.0  # ticks as floats: an overloaded year of a million jobs passes 2**63
         for j in range(offsets[r], offsets[r + 1]):
             if job_class[j] != wanted:
                 continue

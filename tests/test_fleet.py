@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import API, HELD, HIRED, NOT_STARTED, fleet, jobs, table, terms
+from worlds import API, HELD, HIRED, NOT_STARTED, fleet, jobs, random_worlds, table, terms
 
 from sim import fleet as kernel
 from sim import reference
-from sim.jobs import Fleet, Paths, Terms
-from sim.units import NEVER
+from sim.jobs import Paths
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 
@@ -192,30 +191,7 @@ def test_a_plan_without_nodes_serves_at_once(serve, by, end):
     assert table(rows) == [(1, end, -1, by)] * 2
 
 
-@st.composite
-def worlds(draw) -> tuple[Fleet, Paths, Terms]:
-    """Few ticks, so that many things fall on one instant; every rule of a fleet is drawn."""
-    size, nodes = draw(st.integers(1, 4)), draw(st.integers(1, 5))
-    sizes = [*range(1, size + 1), *(size * k for k in range(2, nodes + 1))]
-    instants = st.integers(0, draw(st.sampled_from([0, 5, 30])))
-    job = st.tuples(instants, st.integers(0, 8), st.sampled_from(sizes), st.integers(0, 2), st.integers(0, 9))
-    run = st.lists(job, max_size=25).map(lambda rows: sorted(rows, key=lambda row: row[0]))
-    runs = draw(st.lists(run, min_size=1, max_size=3))
-    rows = np.array([row for run in runs for row in run], dtype=np.int64).reshape(-1, 5)
-    offsets = np.cumsum([0, *map(len, runs)])
-    arrival, service, gpus, priority, patience = (column.copy() for column in rows.T)
-    patience = patience if draw(st.booleans()) else np.full(len(rows), NEVER)
-    limit = draw(st.sampled_from([NEVER, NEVER, 0, 1, 3]))
-    rules = Fleet(nodes, size, draw(st.sampled_from([31, 60, 10**6])), limit, draw(st.booleans()))
-    tokens = np.ones(len(rows))
-    return (
-        rules,
-        Paths(offsets, arrival, service, gpus, priority, np.zeros_like(arrival), tokens),
-        Terms(patience, service),
-    )
-
-
-@given(worlds())
+@given(random_worlds())
 @settings(max_examples=1000)
 def test_kernel_and_simpy_agree_row_by_row(world):
     rules, paths, wanted = world
@@ -233,7 +209,7 @@ def test_a_changed_row_is_seen():  # negative control of the comparison above
     assert ours.differing(told).tolist() == []
 
 
-@given(worlds())
+@given(random_worlds())
 @settings(max_examples=200)
 def test_invariants_of_a_fleet(world):
     rules, paths, wanted = world

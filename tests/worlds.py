@@ -1,13 +1,26 @@
 """Small worlds written by hand: jobs in hours, scenarios in YAML. What a test expects stands in the test."""
 
 import numpy as np
+from hypothesis import strategies as st
 
 from sim.jobs import API, HELD, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
 from sim.scenario import Scenario, build, with_settings
 from sim.scenario.tree import read_text
 from sim.units import NEVER, tick, to_hours, to_ticks
 
-__all__ = ["API", "ARTICLE", "HELD", "HIRED", "NOT_STARTED", "fleet", "jobs", "scenario", "table", "terms"]
+__all__ = [
+    "API",
+    "ARTICLE",
+    "HELD",
+    "HIRED",
+    "NOT_STARTED",
+    "fleet",
+    "jobs",
+    "random_worlds",
+    "scenario",
+    "table",
+    "terms",
+]
 
 ARTICLE = """\
 name: article
@@ -65,3 +78,26 @@ def table(rows: Rows) -> list[tuple[float | None, float | None, int, int]]:
 def scenario(text: str = ARTICLE, settings: dict | None = None) -> Scenario:
     """Build a scenario from YAML text, with values put in at dotted keys."""
     return build(with_settings(read_text(text, "world.yaml"), settings or {}))
+
+
+@st.composite
+def random_worlds(draw) -> tuple[Fleet, Paths, Terms]:
+    """Few ticks, so that many things fall on one instant; every rule of a fleet is drawn."""
+    size, nodes = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    sizes = [*range(1, size + 1), *(size * k for k in range(2, nodes + 1))]
+    instants = st.integers(0, draw(st.sampled_from([0, 5, 30])))
+    job = st.tuples(instants, st.integers(0, 8), st.sampled_from(sizes), st.integers(0, 2), st.integers(0, 9))
+    run = st.lists(job, max_size=25).map(lambda rows: sorted(rows, key=lambda row: row[0]))
+    runs = draw(st.lists(run, min_size=1, max_size=3))
+    rows = np.array([row for run in runs for row in run], dtype=np.int64).reshape(-1, 5)
+    offsets = np.cumsum([0, *map(len, runs)])
+    arrival, service, gpus, priority, patience = (column.copy() for column in rows.T)
+    patience = patience if draw(st.booleans()) else np.full(len(rows), NEVER)
+    limit = draw(st.sampled_from([NEVER, NEVER, 0, 1, 3]))
+    rules = Fleet(nodes, size, draw(st.sampled_from([31, 60, 10**6])), limit, draw(st.booleans()))
+    tokens = np.ones(len(rows))
+    return (
+        rules,
+        Paths(offsets, arrival, service, gpus, priority, np.zeros_like(arrival), tokens),
+        Terms(patience, service),
+    )

@@ -17,8 +17,8 @@ class Standing:
     ----------
     other : str
         The other plan.
-    how : {"above", "below", "always", "never", "nowhere"}
-        Where the one is cheaper than the other; nowhere comparable.
+    how : {"above", "below", "always", "never", "alike", "nowhere"}
+        Where the one is cheaper than the other; alike within the error, or nowhere comparable.
     at : float
         The break-even, for above and below; else NaN.
     """
@@ -39,9 +39,22 @@ def standing(sweep: Sweep, plan: str, other: str) -> Standing:
         later = difference[sweep.x[both] > at.value]
         cheaper_later = later[0] < 0 if len(later) else difference[0] > 0
         return Standing(other, "above" if cheaper_later else "below", float(at.value))
+    if _alike(sweep, plan, other):
+        return Standing(other, "alike")
     if difference.min() < 0 < difference.max():
         return Standing(other, "nowhere")
     return Standing(other, "always" if difference.mean() < 0 else "never")
+
+
+def _alike(sweep: Sweep, plan: str, other: str) -> bool:
+    """Tell whether two plans nowhere differ by more than the error; without intervals they are taken to differ."""
+    both = np.flatnonzero(sweep.eligible(plan) & sweep.eligible(other))
+    for k in both:
+        pairs = sweep.results[k]["comparison"]["paired_difference_usd"]
+        gap = pairs.get(f"{plan} - {other}") or pairs[f"{other} - {plan}"]
+        if gap.low is None or gap.high is None or not gap.low <= 0 <= gap.high:
+            return False
+    return True
 
 
 def _bounds(sweep: Sweep, plan: str) -> str:
@@ -90,6 +103,8 @@ def sweep_finding(sweep: Sweep, plans: Sequence[str]) -> str:
     clauses.append(f"{'it ' if clauses else ''}beats {_crossings(found)}")
     if "always" in hows:
         clauses[-1] += f", and {_joined(found, 'always')} throughout"
+    if "alike" in hows:
+        clauses.append(f"it costs as much as {_joined(found, 'alike')}")
     return sentence(f"{plan_word(subject)} " + "; ".join(clauses))
 
 

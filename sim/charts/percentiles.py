@@ -71,7 +71,7 @@ def _draw(
     waiting = [plan for plan in plans if np.nanmax(np.append(sweep.wait(plan, job_class, "mean"), 0)) > 0]
     run = job_words(sweep.grid.scenario, job_class)[1]
     sheet = _sheet(title, run, sweep.results[0], bool(waiting))
-    right = 0.4 + 0.085 * max(len(plan_word(plan)) + 5 * (plan in waiting) for plan in plans)
+    right = 0.4 + 0.085 * max(len(plan_word(plan)) + 11 * (plan in waiting) for plan in plans)
     upper = sheet.axes(_LEFT, right, _OVER, _UPPER)
     panel = Panel.of(sweep, plans)
     _costs(upper, sweep, job_class, plans, points, strips)
@@ -189,7 +189,9 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
     for hours in lines.values():
         room.block_line(sweep.x, hours)
     ends = [
-        End(*_last(sweep.x, hours), f"{plan_word(plan)} {which}", look[plan]) for (plan, which), hours in lines.items()
+        End(x, y, f"{plan_word(plan)} {which} {plain(y, 2)} h", look[plan])
+        for (plan, which), hours in lines.items()
+        for x, y in [_last(sweep.x, hours)]
     ]
     label_ends(room, ends, SMALL_SIZE)
     show_beyond(room, panel, say=False)
@@ -199,17 +201,17 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
 
 
 def _values(axes: Axes, sweep: Sweep, plan: str, hours: Floats, room: Room) -> None:
-    """Write a wait in numbers where the plan is half full and where it is fullest."""
+    """Write a wait in numbers where the plan is half full; where it is fullest its label says it."""
     known = np.flatnonzero(np.isfinite(hours) & (hours > 0))
     if not len(known):
         return
     full = sweep.utilization(plan)[known]
     middle = known[int(np.nanargmin(np.abs(full - 0.5)))] if np.isfinite(full).any() else known[0]
-    for k in sorted({int(middle), int(known[-1])}):
-        x, y = room.fraction(sweep.x[k], hours[k])
-        text = write(axes, 0, 0, f"{plain(hours[k], 2)} h", size=SMALL_SIZE, color=INK)
-        axes.plot([sweep.x[k]], [hours[k]], "o", markersize=3, color=INK, label="_value")
-        room.put(text, _near(x, y))
+    x, y = room.fraction(sweep.x[middle], hours[middle])
+    axes.plot([sweep.x[middle]], [hours[middle]], "o", markersize=3, color=INK, label="_value")
+    unit = key_words(sweep.grid.scenario, sweep.key)[1]
+    text = f"{plain(hours[middle], 2)} h" + (f" at {plain(sweep.x[middle])}{unit}" if unit else "")
+    room.put(write(axes, 0, 0, text, size=SMALL_SIZE, color=INK), _near(x, y))
 
 
 def _near(x: float, y: float) -> list[Spot]:

@@ -168,7 +168,8 @@ def label_ends(room: Room, ends: Sequence[End], size: float = SMALL_SIZE + 1) ->
 
 def _join(room: Room, look: Look, start: tuple[float, float], y: float) -> None:
     """Draw the thin line from a curve's end to its label, and the plan's mark before the label."""
-    axes, over = room.axes, {"transform": room.axes.transAxes, "clip_on": False, "color": look.colour}
+    axes = room.axes
+    over: dict[str, Any] = {"transform": room.axes.transAxes, "clip_on": False, "color": look.colour}
     axes.add_line(Line2D([start[0], 1.012], [start[1], y], linewidth=0.7, alpha=0.7, zorder=1.5, **over))
     axes.add_line(Line2D([1.022], [y], marker=look.marker, markersize=5, linestyle="none", **over))
     steps = np.linspace(0, 1, 40)

@@ -47,7 +47,7 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
     """
     rows = [(wrapped(title, 84), TITLE_SIZE, "bold", INK), (note, SMALL_SIZE, "normal", GREY)]
     heights = [_height(text, size) for text, size, _, _ in rows]
-    foot = textwrap.fill(source, 130)
+    foot = textwrap.fill(source, 148)
     head = _MARGIN + sum(heights) + 0.1
     figure = Figure(figsize=(WIDTH, head + body + _height(foot, _SOURCE_SIZE) + _MARGIN), facecolor="white")
     FigureCanvasAgg(figure)

@@ -86,8 +86,8 @@ def study_text(result: Json) -> str:
         jobs = next(iter(plans.values()))["classes"][class_name]["jobs"]
         parts.append(f"class `{class_name}`: {with_interval(jobs)} jobs a replication\n\n{grid_text(head, rows)}")
     parts.append(verdict(result))
-    bill_head = ("bill, USD", "p5", "p50", "p95", "p99")
-    parts.append(grid_text(bill_head, [_bill_row(name, plan, result) for name, plan in plans.items()]))
+    if result["replications"] > 1:
+        parts.append(_bill_table(result))
     rule, days = result["allocation"]["rule"], result["allocation"]["window_days"]
     words = {"gpu_time": "by GPU time", "equal": "equally", "platform": "not at all"}
     parts.append(
@@ -101,13 +101,20 @@ def study_text(result: Json) -> str:
     return "\n\n".join(parts)
 
 
-def _bill_row(name: str, plan: Json, result: Json) -> Row:
-    cells = []
-    for key, estimate in plan["bill_percentiles_usd"].items():
-        needed = replications_needed(PERCENTILES[key], result["confidence"])
-        text = with_interval(estimate)
-        cells.append(text if estimate.low is not None else f"{text} (interval not available: needs n>={needed})")
-    return [name, *cells]
+def _bill_table(result: Json) -> str:
+    """Lay out the percentiles of the bill over sample paths; say what an interval needs where there is none."""
+    lacking = "interval not available"
+    rows = []
+    for name, plan in result["plans"].items():
+        cells = []
+        for key, estimate in plan["bill_percentiles_usd"].items():
+            needed = replications_needed(PERCENTILES[key], result["confidence"])
+            text = with_interval(estimate)
+            cells.append(text if estimate.low is not None else f"{text} (needs n>={needed})")
+        rows.append([name, *cells])
+    table = grid_text(["bill, USD", *next(iter(result["plans"].values()))["bill_percentiles_usd"]], rows)
+    note = f"\n(needs n>=...): {lacking} with fewer replications" if "(needs" in table else ""
+    return table + note
 
 
 def verdict(result: Json) -> str:

@@ -1,6 +1,6 @@
 """Replay a log of GPU jobs: a held fleet first come first served, with backfill, and nodes hired by the job.
 
-    python experiments/trace_replay.py [--data DIR] [--days 28] [--nodes 48] [--out outputs/trace_replay]
+    python experiments/trace_replay.py [--data DIR] [--days 28] [--nodes 100] [--out outputs/trace_replay]
 
 Reads jobs/philly/philly_jobs.csv.gz (Microsoft Philly, CC BY 4.0; Jeon et al., ATC 2019) below --data, FLEETECON_DATA or
 ../shared/data. Without it: traces/small_lab.csv, 400 jobs of two weeks on 3 nodes, which this project made itself (by
@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds jobs/philly")
     parser.add_argument("--days", type=float, default=28)
-    parser.add_argument("--nodes", type=int, default=48)
+    parser.add_argument("--nodes", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("outputs/trace_replay"))
     parser.add_argument("--make", action="store_true", help="write traces/small_lab.csv again")
     arguments = parser.parse_args()

@@ -85,7 +85,9 @@ SPREAD: dict[str, Any] = {"law": "lognormal", "mean": 1, "cv": 0.5}
 def mean_wait(rate: float, reps: int) -> Estimate:
     """Simulate the long-run mean wait of runs of exactly 2 h on one node."""
     long = scenario(SPEEDS[0], rate, FIXED, days=20_000, warm_up_days=500)
-    found: Estimate = sim.run(long, max(10, reps // 10)).result["plans"]["reserved"]["classes"]["tuning"]["wait_h"]["mean"]
+    found: Estimate = sim.run(long, max(10, reps // 10)).result["plans"]["reserved"]["classes"]["tuning"]["wait_h"][
+        "mean"
+    ]
     return found
 
 
@@ -110,7 +112,11 @@ def claims(reps: int) -> list[Claim]:
     busy = sim.run(scenario(SPEEDS[0], 10.8, SPREAD), reps).result["plans"]["reserved"]
     per_run = with_interval(busy["classes"]["tuning"]["cost_per_job_usd"]["fully_loaded"]["mean"])
     rates = [4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0, 9.0, 10.0]
-    crossing = sim.sweep(load(shipped("scenarios") / "article.yaml"), {RATE: rates}, reps).break_even("reserved", "on_demand")
+    crossing = sim.sweep(load(shipped("scenarios") / "article.yaml"), {RATE: rates}, reps).break_even(
+        "reserved", "on_demand"
+    )
+    grid = sim.sweep(scenario(SPEEDS[2], 126, SPREAD), {RATE: [60, 100, 120, 140, 200, 280]}, max(2, reps // 4))
+    fast = grid.break_even("reserved", "api")
     total = year + ENGINEER
     return [
         Claim(
@@ -124,14 +130,15 @@ def claims(reps: int) -> list[Claim]:
             "2 h a run, so 12 a day, 4,380 a year",
             "4,380 runs",
             "24 / 2 x 365 = 4,380, at 100 % utilization",
-            f"mean wait {waits[6.0]} h at 6 a day, {waits[9.6]} h at 9.6, {waits[10.8]} h at 10.8 (exact: 1.0, 4.0, 9.0);"
-            f" at 12 a day not ranked: {full['reason']}",
+            f"mean wait {waits[6.0]} h at 6 a day, {waits[9.6]} h at 9.6, {waits[10.8]} h at 10.8"
+            f" (exact: 1.0, 4.0, 9.0); at 12 a day not ranked: {full['reason']}",
             "right only without randomness and without idle time",
         ),
         Claim(
             "166K + 200K (engineer) = 366K; about 80 USD a run",
             "80 USD",
-            f"366,000 / 4,380 = {366_000 / 4380:.2f}; {total / 4380:.2f} with exact hours; engineer {100 * ENGINEER / total:.0f} %",
+            f"366,000 / 4,380 = {366_000 / 4380:.2f}; {total / 4380:.2f} with exact hours;"
+            f" engineer {100 * ENGINEER / total:.0f} %",
             f"{per_run} USD at 10.8 a day (90 % utilization)",
             "5 % low at full use; more at any load that the node can carry",
         ),
@@ -145,8 +152,9 @@ def claims(reps: int) -> list[Claim]:
         Claim(
             "renting is 3 to 8 times the API",
             "3 to 8",
-            f"on demand, exactly 1 h: {ON_DEMAND / 12:.1f} to {ON_DEMAND / 4:.1f}; over its own 1 to 1.5 h: {ON_DEMAND / 12:.1f} to"
-            f" {ON_DEMAND * 1.5 / 4:.1f}; at the reserved rate {RESERVED / 12:.1f} to {RESERVED * 1.5 / 4:.1f}",
+            f"on demand, exactly 1 h: {ON_DEMAND / 12:.1f} to {ON_DEMAND / 4:.1f}; over its own 1 to 1.5 h:"
+            f" {ON_DEMAND / 12:.1f} to {ON_DEMAND * 1.5 / 4:.1f};"
+            f" at the reserved rate {RESERVED / 12:.1f} to {RESERVED * 1.5 / 4:.1f}",
             "arithmetic",
             "right for 1 h, too narrow for its own 1 to 1.5 h",
         ),
@@ -161,7 +169,8 @@ def claims(reps: int) -> list[Claim]:
         Claim(
             "fine-tuned GPT-3.5 costs 10x GPT-3.5 and a tenth of GPT-4 per token",
             "10 and 1/10",
-            "list of Aug to Nov 2023: 8x, and GPT-4 is 2.5x (input) and 3.75x (output) dearer; from 2023-11-06: 3x, and 10x",
+            "list of Aug to Nov 2023: 8x, and GPT-4 is 2.5x (input) and 3.75x (output) dearer;"
+            " from 2023-11-06: 3x, and 10x",
             "arithmetic",
             "never both on one day",
         ),
@@ -169,21 +178,23 @@ def claims(reps: int) -> list[Claim]:
             "hidden: one run takes 8 GPUs for 2 h per million tokens",
             "139 tokens/s",
             f"eight one-GPU runs with the engineer: {total / 35_040:.2f} USD; at the measured 3,497 tokens/s:"
-            f" {total / (SPEEDS[2].runs_per_day * 365):.2f} USD at full use, break-even at {total / 8 / 365:.0f} runs a day",
-            "see the table of speeds",
+            f" {total / (SPEEDS[2].runs_per_day * 365):.2f} USD at full use, break-even at {total / 8 / 365:.0f} a day",
+            f"at the measured speed: {break_even_text(fast)}; see the table of speeds",
             "speed flips the verdict, packing alone does not",
         ),
         Claim(
             "footnote: today's price may be subsidised; switching costs keep customers after a rise",
             "none given",
             f"at full use the node costs {total / 4380 / 8:.1f} times 8 USD",
-            f"reserved wins above {api_multiple(reps, 0)}; with {SWITCH_USD:,.0f} USD to switch (assumed, charged to one year)"
-            f" above {api_multiple(reps, SWITCH_USD)}; at 10.8 runs a day",
+            f"reserved wins above {api_multiple(reps, 0)}; with {SWITCH_USD:,.0f} USD to switch (assumed, charged"
+            f" to one year) above {api_multiple(reps, SWITCH_USD)}; at 10.8 runs a day",
             "a rise of that size would be needed; lead time is not simulated",
         ),
         Claim("self-hosted serving is dearer unless full or elastic", "", "", "not simulated: needs inference", "open"),
         Claim("the provider wins by scale and by cheap LoRA", "", "", "not simulated: needs inference", "open"),
-        Claim("data flywheel, model quality, a 10-billion-dollar model", "", "", "not simulated", "no claim about cost"),
+        Claim(
+            "data flywheel, model quality, a 10-billion-dollar model", "", "", "not simulated", "no claim about cost"
+        ),
     ]
 
 
@@ -204,7 +215,10 @@ def at_service_level(speed: Speed, reps: int) -> list[Loaded]:
     loads = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97]
     rates = [round(load * speed.runs_per_day, 4) for load in loads]
     grid = sim.sweep(scenario(speed, rates[0], SPREAD, equal_work={"wait_p95_hours": WAIT_P95_H}), {RATE: rates}, reps)
-    best = max((cell for cell in grid.cells if cell.result["plans"]["reserved"]["eligible"]), key=lambda cell: float(cell.at[RATE]))
+    best = max(
+        (cell for cell in grid.cells if cell.result["plans"]["reserved"]["eligible"]),
+        key=lambda cell: float(cell.at[RATE]),
+    )
     found = []
     for plan, engineer in (("reserved", True), ("reserved_alone", False)):
         each = best.result["plans"][plan]["classes"]["tuning"]
@@ -265,7 +279,12 @@ def main() -> None:
     write(folder / "claims.md", "\n".join(table) + "\n")
     write(folder / "speed.csv", as_csv(SPEED_HEAD, rows))
     dots = [
-        (f"{each.speed.name}, {'with' if each.engineer else 'without'} engineer", each.full_use_usd, each.usd, each.speed.basis)
+        (
+            f"{each.speed.name}, {'with' if each.engineer else 'without'} engineer",
+            each.full_use_usd,
+            each.usd,
+            each.speed.basis,
+        )
         for each in loaded
     ]
     figure = sim.charts.cost_by_assumption(dots, strips=[(4.0, 12.0, "the article: 4 to 12 USD at the API")])

@@ -14,7 +14,7 @@ import random
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -57,12 +57,12 @@ def simpy_resource(arrival: list[float], service: list[float]) -> None:
     env = simpy.Environment()
     servers = simpy.Resource(env, SERVERS)
 
-    def job(takes: float) -> Iterator[simpy.Event]:
+    def job(takes: float) -> Generator[simpy.Event]:
         with servers.request() as request:
             yield request
             yield env.timeout(takes)
 
-    def source() -> Iterator[simpy.Event]:
+    def source() -> Generator[simpy.Event]:
         for arrives, takes in zip(arrival, service, strict=True):
             yield env.timeout(arrives - env.now)
             env.process(job(takes))

@@ -2,9 +2,9 @@
 
     python experiments/trace_replay.py [--data DIR] [--days 28] [--nodes 100] [--out outputs/trace_replay]
 
-Reads jobs/philly/philly_jobs.csv.gz (Microsoft Philly, CC BY 4.0; Jeon et al., ATC 2019) below --data, FLEETECON_DATA or
-../shared/data. Without it: traces/small_lab.csv, 400 jobs of two weeks on 3 nodes, which this project made itself (by
-`python experiments/trace_replay.py --make`).
+Reads jobs/philly/philly_jobs.csv.gz (Microsoft Philly, CC BY 4.0; Jeon et al., ATC 2019) below --data, FLEETECON_DATA
+or ../shared/data. Without it: traces/small_lab.csv, 400 jobs of two weeks on 3 nodes, which this project made itself
+(by `python experiments/trace_replay.py --make`).
 """
 
 import argparse
@@ -27,7 +27,10 @@ HERE = Path(__file__).resolve().parent
 SMALL = HERE / "traces" / "small_lab.csv"
 GPUS_PER_NODE = 8
 PRICES: dict[str, Any] = {
-    "held": {"usd_per_node_h": 12.8775, "source": "assumed: on-demand list of 2026 x 58.65 %, what reserved cost of it in 2023"},
+    "held": {
+        "usd_per_node_h": 12.8775,
+        "source": "assumed: on-demand list of 2026 x 58.65 %, what reserved cost of it in 2023",
+    },
     "one_gpu": {"usd_per_node_h": 1.99, "source": "list price: Lambda 1x A100 40 GB, seen 2026-09-25"},
 }
 

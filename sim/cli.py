@@ -23,14 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the plain help page: laid out by rich it takes 0.15 s longer to appear
     help="Hold GPUs or hire them: cost, waits and idle money of a fleet, simulated, with their uncertainty.",
-    epilog="Results and their definitions: README. Exit status: 0 good, 1 a check failed, 2 bad input, 130 interrupted.",
+    epilog="Results and their definitions: README. Exit: 0 good, 1 a check failed, 2 bad input, 130 interrupted.",
 )
 
 File = Annotated[Path, typer.Argument(help="Scenario file (YAML).", metavar="FILE")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="Put a value in place: plans.reserved.held.p4d.nodes=2", metavar="KEY=VALUE")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Put a value in place: plans.reserved.held.p4d.nodes=2", metavar="KEY=VALUE"),
+]
 SeedText = Annotated[str | None, typer.Option("--seed", help="Seed; overrides the scenario's.", metavar="N")]
 Reps = Annotated[str, typer.Option("--reps", help="Replications (sample paths).", metavar="N")]
-Jobs = Annotated[str, typer.Option("--jobs", help="Threads; 0 or auto: one a processor. Results do not depend on it.", metavar="N")]
+Jobs = Annotated[
+    str, typer.Option("--jobs", help="Threads; 0 or auto: one a processor. Results do not depend on it.", metavar="N")
+]
 Engine = Annotated[str, typer.Option("--engine", help="kernel, or simpy: the reference, some 500 times slower.")]
 Format = Annotated[str, typer.Option("--format", help="text, json or csv.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write results and pictures into.", metavar="DIR")]
@@ -91,7 +96,9 @@ class _Progress:
         sys.stderr.flush()
 
 
-def _write_results(out: Path, scenario: "Scenario", result: dict[str, Any], csv_text: str, figures: dict[str, Any]) -> None:
+def _write_results(
+    out: Path, scenario: "Scenario", result: dict[str, Any], csv_text: str, figures: dict[str, Any]
+) -> None:
     """Write a run's folder: scenario, manifest, results, pictures."""
     from sim import charts
     from sim.files import write
@@ -123,7 +130,9 @@ ENGINES = ("kernel", "simpy")
 
 
 @app.command()
-def init(name: Annotated[str, typer.Argument(help="A shipped scenario to copy (article), or a name for a new one.")]) -> None:
+def init(
+    name: Annotated[str, typer.Argument(help="A shipped scenario to copy (article), or a name for a new one.")],
+) -> None:
     """Write NAME.yaml: a copy of a shipped scenario, or the commented starter under a new name."""
     import re
 
@@ -223,7 +232,9 @@ def _spread(flag: str, text: str) -> tuple[str, Any]:
 @app.command()
 def sweep(
     file: File,
-    vary: Annotated[list[str], typer.Option("--vary", help="Values of a key: key=lo:hi:n[:log] or key=1,2,4.", metavar="KEY=VALUES")],
+    vary: Annotated[
+        list[str], typer.Option("--vary", help="Values of a key: key=lo:hi:n[:log] or key=1,2,4.", metavar="KEY=VALUES")
+    ],
     settings: Settings = None,
     seed: SeedText = None,
     reps: Reps = "200",
@@ -272,7 +283,9 @@ def sweep(
 
 @app.command()
 def verify(
-    cases: Annotated[Path | None, typer.Option("--cases", help="Your own cases instead of the shipped ones.", metavar="FILE")] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="Your own cases instead of the shipped ones.", metavar="FILE")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Wider standard errors, at most half a minute.")] = False,
     jobs: Jobs = "auto",
     format_: Format = "text",
@@ -301,7 +314,9 @@ def schema() -> None:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for results and pictures.", metavar="DIR")] = Path("outputs/demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for results and pictures.", metavar="DIR")] = Path(
+        "outputs/demo"
+    ),
     reps: Reps = "100",
     jobs: Jobs = "auto",
 ) -> None:

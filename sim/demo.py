@@ -14,8 +14,8 @@ from sim.files import shipped, write
 from sim.scenario import Scenario, load
 from sim.study import Grid, Study, as_json, run, sweep
 from sim.study.grid import spaced
-from sim.study.run import Progress
 from sim.study.simulate import Experiment
+from sim.study.study import Progress
 from sim.tables import break_even_text, grid_text, number, percent, sweep_csv, with_interval
 from sim.workload import sample
 
@@ -59,7 +59,9 @@ def _verdict(grid: Grid) -> str:
     wins: dict[str, list[float]] = {}
     for cell in grid.cells:
         wins.setdefault(str(cell.result["comparison"]["cheapest"]), []).append(cell.at[RATE])
-    parts = [f"`{name}` is the cheapest from {rates[0]:.3g} to {rates[-1]:.3g} runs a day" for name, rates in wins.items()]
+    parts = [
+        f"`{name}` is the cheapest from {rates[0]:.3g} to {rates[-1]:.3g} runs a day" for name, rates in wins.items()
+    ]
     lines = ["Verdict: " + "; ".join(parts) + "."]
     lines += [f"  {break_even_text(grid.break_even('reserved', other))}" for other in ("on_demand", "api")]
     return "\n".join(lines)
@@ -73,7 +75,9 @@ def _inputs(scenario: Scenario) -> str:
         seen = f", from {entry.since}, last seen {entry.seen}" if entry.since else ""
         lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{seen}: {entry.source})")
     job = scenario.workload["tuning"]
-    lines.append(f"  speed: {job.hours_per_million_tokens} h per million tokens on {job.gpus} GPUs (the article, assumed)")
+    lines.append(
+        f"  speed: {job.hours_per_million_tokens} h per million tokens on {job.gpus} GPUs (the article, assumed)"
+    )
     return "\n".join(lines)
 
 
@@ -127,7 +131,7 @@ def demo(out: Path, replications: int, jobs: int, say: Callable[[str], None], pr
     say(QUESTION)
     grid = sweep(article, {RATE: RATES}, replications, jobs=jobs, progress=progress)
     study = run(article, replications, jobs=jobs)
-    say(f"At list prices of 2023, {len(RATES)} arrival rates x {replications} sample paths of a year:\n\n{_table(grid)}\n")
+    say(f"At list prices of 2023, {len(RATES)} arrival rates x {replications} paths of a year:\n\n{_table(grid)}\n")
     say(f"{_verdict(grid)}\n\nThe numbers rest on:\n{_inputs(article)}\n")
     grid_today = sweep(today, {RATE: RATES_TODAY}, max(2, replications // 2), jobs=jobs, progress=progress)
     say("At prices seen in 2026 (what is assumed says so):\n")

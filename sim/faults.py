@@ -15,6 +15,7 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
+        """Write the fault in one line."""
         return f"{self.where}: {self.text}"
 
 

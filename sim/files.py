@@ -58,7 +58,7 @@ def write(file: Path, text: str) -> Path:
 
 
 def shipped(kind: str) -> Path:
-    """Find the folder of the shipped ``scenarios`` or ``theory`` cases: in a wheel inside the package, else beside it."""
+    """Find the folder of the shipped ``scenarios`` or ``theory`` cases: inside the package or beside it."""
     inside = _PACKAGE / "shipped" / kind
     beside = {"scenarios": "experiments/scenarios", "theory": "tests/theory"}[kind]
     return inside if inside.is_dir() else _PACKAGE.parent / beside

@@ -48,6 +48,7 @@ class Paths:
     tokens: Floats
 
     def __len__(self) -> int:
+        """Count the jobs."""
         return len(self.arrival)
 
     @property
@@ -118,11 +119,16 @@ class Rows:
     @classmethod
     def empty(cls, jobs: int) -> "Rows":
         """Make rows of jobs of which nothing is known yet."""
-        return cls(*(np.full(jobs, -1) for _ in range(3)), np.full(jobs, NOT_STARTED))
+        return cls(np.full(jobs, -1), np.full(jobs, -1), np.full(jobs, -1), np.full(jobs, NOT_STARTED))
 
     def differing(self, other: "Rows") -> npt.NDArray[np.int64]:
         """Find the rows in which two tables differ."""
-        pairs = [(self.start, other.start), (self.end, other.end), (self.node, other.node), (self.outcome, other.outcome)]
+        pairs = [
+            (self.start, other.start),
+            (self.end, other.end),
+            (self.node, other.node),
+            (self.outcome, other.outcome),
+        ]
         return np.flatnonzero(np.logical_or.reduce([mine != theirs for mine, theirs in pairs]))
 
 

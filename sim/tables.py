@@ -13,7 +13,7 @@ Row = Sequence[str]
 
 DEFINITIONS = """\
 USD a job, fully loaded: the bill over all jobs; percentiles over jobs, idle time and staff shared {rule}.
-Wait: from arrival to start on a node or hand-over to the API. Utilization: of paid GPU time. Idle: held nodes without a job.
+Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: held GPUs without a job.
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
 Brackets: {confidence:g} % interval over {replications} replications."""
 
@@ -49,7 +49,10 @@ def grid_text(head: Row, rows: Sequence[Row]) -> str:
     widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
     lines = []
     for row in (head, ["-" * width for width in widths], *rows):
-        cells = [cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
@@ -75,9 +78,23 @@ def study_text(result: Json) -> str:
     """Tell a run: one table a job class, the verdict, the bill's percentiles, what to beware of."""
     plans, comparison = result["plans"], result["comparison"]
     parts = [
-        f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, seed {result['seed']}"
+        f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, "
+        f"seed {result['seed']}"
     ]
-    head = ("plan", "bill, USD", "USD a job", "p5", "p50", "p95", "wait, h", "p95", "utilization", "idle, USD", "by API", "cheapest on")
+    head = (
+        "plan",
+        "bill, USD",
+        "USD a job",
+        "p5",
+        "p50",
+        "p95",
+        "wait, h",
+        "p95",
+        "utilization",
+        "idle, USD",
+        "by API",
+        "cheapest on",
+    )
     for class_name in next(iter(plans.values()))["classes"]:
         rows = [
             _plan_row(name, plan, plan["classes"][class_name], comparison["probability_cheapest"][name])
@@ -120,19 +137,35 @@ def _bill_table(result: Json) -> str:
 def verdict(result: Json) -> str:
     """Say in one or two sentences which plan is cheapest, how sure that is, and who is not ranked."""
     best = result["comparison"]["cheapest"]
-    lines = [f"`{name}` is not ranked: {plan['reason']}." for name, plan in result["plans"].items() if not plan["eligible"]]
+    lines = [
+        f"`{name}` is not ranked: {plan['reason']}." for name, plan in result["plans"].items() if not plan["eligible"]
+    ]
     if best is None:
         return "\n".join(["No plan does the work, so none is the cheapest.", *lines])
     chance = result["comparison"]["probability_cheapest"][best]
     bill = result["plans"][best]["bill_usd"]["total"]
-    first = f"Cheapest: `{best}`, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
+    first = (
+        f"Cheapest: `{best}`, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
+    )
     return "\n".join([first, *lines])
 
 
 def sweep_text(grid: Json) -> str:
     """Tell a sweep: a row a cell and plan, then every break-even."""
     keys = list(grid["vary"])
-    head = (*(key.rsplit(".", 1)[-1] for key in keys), "plan", "USD a job", "p5", "p50", "p95", "wait, h", "p95", "utilization", "bill, USD", "cheapest on")
+    head = (
+        *(key.rsplit(".", 1)[-1] for key in keys),
+        "plan",
+        "USD a job",
+        "p5",
+        "p50",
+        "p95",
+        "wait, h",
+        "p95",
+        "utilization",
+        "bill, USD",
+        "cheapest on",
+    )
     rows = []
     for cell in grid["cells"]:
         result = cell["result"]
@@ -141,11 +174,16 @@ def sweep_text(grid: Json) -> str:
                 row = _plan_row(name, plan, each, result["comparison"]["probability_cheapest"][name])
                 rows.append([*(_plain(cell["at"][key]) for key in keys), name, *row[2:9], row[1], row[11]])
     lines = [break_even_text(entry) for entry in grid["break_even"]]
-    warned = dict.fromkeys((entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"])
+    warned = dict.fromkeys(
+        (entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"]
+    )
     kinds: dict[str, list[str]] = {}
     for code, text in warned:
         kinds.setdefault(code, []).append(text)
-    notes = [f"warning ({code}): {texts[0]}" + (f" (and {len(texts) - 1} like it)" if len(texts) > 1 else "") for code, texts in kinds.items()]
+    notes = [
+        f"warning ({code}): {texts[0]}" + (f" (and {len(texts) - 1} like it)" if len(texts) > 1 else "")
+        for code, texts in kinds.items()
+    ]
     return "\n\n".join([grid_text(head, rows), "\n".join(lines), *notes])
 
 

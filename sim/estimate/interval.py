@@ -129,7 +129,9 @@ def ratio(above: Floats, below: Floats, confidence: float) -> Estimate:
         return NOTHING
     with np.errstate(divide="ignore", invalid="ignore"):
         without = (above.sum() - above) / (total - below)
-    return jackknife(float(above.sum()) / total, without, confidence, n=int(np.count_nonzero((below != 0) | (above != 0))))
+    return jackknife(
+        float(above.sum()) / total, without, confidence, n=int(np.count_nonzero((below != 0) | (above != 0)))
+    )
 
 
 def deviation(values: Floats, confidence: float) -> Estimate:
@@ -163,7 +165,8 @@ def share(hits: float, n: int, confidence: float) -> Estimate:
     p, z = hits / n, float(ndtri((1 + confidence) / 2))
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), math.sqrt(p * (1 - p) / n), n)
+    low, high = min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))  # 0 and 1 to the last bit
+    return Estimate(p, low, high, math.sqrt(p * (1 - p) / n), n)
 
 
 def order_statistic_ranks(n: int, p: float, confidence: float) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ independent. Up to ``EXACT`` values the quantiles are exact; beyond, an integer 
 0.2 % wide), which keeps the least and the greatest value of each bin, so that equal values stay exact.
 """
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,7 @@ _BINS: Final = 64 << 9  # and end at 2**40
 
 @kernel
 def _bin(bits: int) -> int:
-    """Number of the bin of a value that is not negative, from the bits of its float."""
+    """Find the bin of a value that is not negative, from the bits of its float."""
     return min(max((bits >> _SHIFT) - _LOWEST, -1), _BINS) + 1
 
 
@@ -88,7 +89,7 @@ def _at(pooled: Floats, runs: Floats, first: int, last: int, rank: int) -> float
             high = middle
         else:
             low = middle + 1
-    return pooled[low]
+    return float(pooled[low])
 
 
 @kernel
@@ -137,7 +138,7 @@ def pooled_quantiles(values: Floats, offsets: Ticks, probabilities: Floats, exac
         return out
     if exact or len(values) <= EXACT:
         runs = values.copy()
-        for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+        for first, last in itertools.pairwise(offsets):
             runs[first:last].sort()
         _exact_quantiles(np.sort(values), runs, offsets, probabilities, out)
         return out

@@ -1,4 +1,4 @@
-"""Compiled fleets: deterministic functions of a sample path and a plan's rules. Not here: anything random, any price."""
+"""Compiled fleets: functions of a sample path and a plan's rules. Not here: anything random, any price."""
 
 from sim.fleet.nodes import serve
 

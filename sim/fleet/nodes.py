@@ -46,7 +46,7 @@ def _earliest_start(
             free[node] += min(left, size)
             empty += free[node] == size
             if free[node] >= gpus[job] or empty * size >= gpus[job] > size:
-                return ends[0]
+                return int(ends[0])
             left -= size
             node = next_node[node]
         drop(ends, running, n_running)

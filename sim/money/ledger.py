@@ -173,9 +173,7 @@ def _window_edges(opens: int, closes: int, window: float) -> Ticks:
     return opens + steps * whole + steps * rest // count
 
 
-def charge(
-    prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, opens: int, window: int, rule: str
-) -> Charges:
+def charge(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, opens: int, window: int, rule: str) -> Charges:
     """Charge the jobs of some replications under one plan.
 
     Parameters

@@ -11,7 +11,7 @@ loses patience and goes to the API, or the clock stops first.
 from bisect import insort
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import simpy
 
@@ -28,7 +28,7 @@ class Moment(simpy.Event):
     def __init__(self, env: simpy.Environment, instant: int, rank: int) -> None:
         super().__init__(env)
         self._ok, self._value = True, None
-        env.schedule(self, priority=rank, delay=instant - env.now)
+        env.schedule(self, priority=cast(Any, rank), delay=instant - env.now)
 
 
 @dataclass
@@ -44,6 +44,13 @@ class Job:
     api_time: int
     started: simpy.Event
     nodes: list[int] | None = None
+
+    @classmethod
+    def of(cls, row: int, paths: Paths, terms: Terms, started: simpy.Event) -> "Job":
+        """Take a job from its row; SimPy wants plain integers, not numpy's."""
+        columns = (paths.arrival, paths.service, paths.gpus, paths.priority, terms.patience, terms.api_time)
+        arrival, service, gpus, priority, patience, api_time = (int(column[row]) for column in columns)
+        return cls(row, arrival, service, gpus, priority, patience, api_time, started)
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -61,6 +68,11 @@ class Nodes:
         self.running: list[Job] = []
         self.asked: set[int] = set()
 
+    @property
+    def now(self) -> int:
+        """Tick at which the clock stands."""
+        return int(self.env.now)
+
     def at(self, instant: int, rank: int) -> Moment:
         """Make the event of an instant."""
         return Moment(self.env, instant, rank)
@@ -70,7 +82,7 @@ class Nodes:
         yield self.at(job.arrival, ARRIVAL)
         insort(self.waiting, job, key=lambda other: other.place)
         self.ask_for_dispatch(DISPATCH)
-        yield self.at(self.env.now, DOOR)
+        yield self.at(self.now, DOOR)
         if job.nodes is None and len(self.waiting) - 1 >= self.fleet.queue_limit:
             self.overflow(job)
             return
@@ -90,13 +102,13 @@ class Nodes:
     def overflow(self, job: Job) -> None:
         """Hand a waiting job to the API."""
         self.waiting.remove(job)
-        self.write(job, self.env.now + job.api_time, -1, API)
+        self.write(job, self.now + job.api_time, -1, API)
 
     def ask_for_dispatch(self, rank: int) -> None:
         """Have one dispatch at this instant, at its rank."""
         if rank not in self.asked:
             self.asked.add(rank)
-            self.at(self.env.now, rank).callbacks.append(lambda _: self.dispatch(rank))
+            self.at(self.now, rank).callbacks.append(lambda _: self.dispatch(rank))
 
     def dispatch(self, rank: int) -> None:
         """Start who can start: the head of the queue while it fits, then whom backfill lets pass."""
@@ -106,7 +118,7 @@ class Nodes:
         if self.fleet.backfill and self.waiting:
             head_starts = self.earliest_start(self.waiting[0])
             for job in self.waiting[1:]:
-                if self.env.now + job.service <= head_starts and self.fitting(job):
+                if self.now + job.service <= head_starts and self.fitting(job):
                     self.start(job)
 
     def fitting(self, job: Job, free: list[int] | None = None) -> list[int]:
@@ -126,7 +138,7 @@ class Nodes:
             self.free[node] -= min(job.gpus, self.fleet.gpus_per_node)
         self.waiting.remove(job)
         self.running.append(job)
-        self.write(job, self.env.now + job.service, job.nodes[0], HELD)
+        self.write(job, self.now + job.service, job.nodes[0], HELD)
         job.started.succeed()
 
     def give_back(self, free: list[int], job: Job) -> None:
@@ -146,7 +158,7 @@ class Nodes:
     def write(self, job: Job, end: int, node: int, outcome: int) -> None:
         """Fill in the job's row."""
         rows, row = self.rows, job.id
-        rows.start[row], rows.end[row], rows.node[row], rows.outcome[row] = self.env.now, end, node, outcome
+        rows.start[row], rows.end[row], rows.node[row], rows.outcome[row] = self.now, end, node, outcome
 
 
 def serve(fleet: Fleet, paths: Paths, terms: Terms) -> Rows:
@@ -173,8 +185,6 @@ def serve(fleet: Fleet, paths: Paths, terms: Terms) -> Rows:
         env = simpy.Environment(initial_time=0)
         nodes = Nodes(env, fleet, rows)
         for row in range(int(first), int(last)):
-            columns = (paths.arrival, paths.service, paths.gpus, paths.priority, terms.patience, terms.api_time)
-            job = Job(row, *(int(column[row]) for column in columns), started=env.event())
-            env.process(nodes.life(job))
+            env.process(nodes.life(Job.of(row, paths, terms, env.event())))
         env.run(until=fleet.horizon)
     return rows

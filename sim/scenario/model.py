@@ -26,7 +26,6 @@ from sim.scenario.quantity import (
     Positive,
     PositiveHours,
     Priority,
-    Rate,
     Seed,
     Share,
     Slug,
@@ -40,7 +39,7 @@ STATED = "stated in the scenario"
 
 def nearest(word: str, words: Any) -> str:
     """End a refusal with the nearest right word, or with all of them."""
-    import difflib  # noqa: PLC0415 - only a refusal needs it
+    import difflib
 
     options = [str(option) for option in words]
     if close := difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
@@ -131,27 +130,27 @@ class JobClass(Part):
                     f"must give job {number} `service_hours`, or `tokens_millions` and the class "
                     "`hours_per_million_tokens` or `tokens_per_second`"
                 )
-        if self.trace is not None and self.trace.columns.service is None:
-            if self.trace.columns.tokens is None or not paced:
-                raise ValueError(
-                    "must have `trace.columns.service`, or `trace.columns.tokens` and the class "
-                    "`hours_per_million_tokens` or `tokens_per_second`"
-                )
+        columns = None if self.trace is None else self.trace.columns
+        if columns is not None and columns.service is None and (columns.tokens is None or not paced):
+            raise ValueError(
+                "must have `trace.columns.service`, or `trace.columns.tokens` and the class "
+                "`hours_per_million_tokens` or `tokens_per_second`"
+            )
 
     @property
     def hours_per_million(self) -> float | None:
         """Training hours for a million tokens on the job's GPUs; None where service is given in hours."""
         if self.tokens_per_second is not None:
             return 1e6 / (float(self.tokens_per_second) * SECONDS_PER_HOUR)
-        return self.hours_per_million_tokens
+        return None if self.hours_per_million_tokens is None else float(self.hours_per_million_tokens)
 
     @property
     def mean_service_hours(self) -> float | None:
         """Mean time on the GPUs; None where the jobs are listed."""
         if self.service_hours is not None:
-            return law_mean(self.service_hours) + self.setup_hours
+            return law_mean(self.service_hours) + float(self.setup_hours)
         if self.tokens_millions is not None and self.hours_per_million is not None:
-            return law_mean(self.tokens_millions) * self.hours_per_million + self.setup_hours
+            return law_mean(self.tokens_millions) * self.hours_per_million + float(self.setup_hours)
         return None
 
     @property
@@ -160,7 +159,7 @@ class JobClass(Part):
         hours = self.mean_service_hours
         if hours is None or self.arrivals is None:
             return None
-        return self.arrivals.jobs_per_hour * hours * self.gpus
+        return float(self.arrivals.jobs_per_hour) * hours * int(self.gpus)
 
 
 class Priced(Part):
@@ -258,7 +257,7 @@ class Api(Part):
         return catalog.API_OFFERS[self.offer].hours_per_million_tokens
 
     def price(self) -> Input:
-        """What the API charges, in which unit, and who says so."""
+        """Tell what the API charges, in which unit, and who says so."""
         if self.offer is not None:
             offer = catalog.API_OFFERS[self.offer]
             return Input(
@@ -323,7 +322,9 @@ class Plan(Part):
             if self.api is None or not self.held:
                 raise ValueError(f"must have `held` nodes and an `api` to overflow to, because it has `{waiting[0]}`")
         elif self.held and self.api and self.nodes:
-            raise ValueError("must say when jobs leave the held nodes for the API: give `patience_hours` or `queue_limit`")
+            raise ValueError(
+                "must say when jobs leave the held nodes for the API: give `patience_hours` or `queue_limit`"
+            )
         return self
 
     @property
@@ -424,7 +425,10 @@ class Scenario(Part):
     def impossible(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""
         if self.warm_up_days >= self.horizon_days:
-            yield ("warm_up_days",), f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}"
+            yield (
+                ("warm_up_days",),
+                f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}",
+            )
         for plan_name, plan in self.plans.items():
             path = ("plans", plan_name)
             try:
@@ -446,7 +450,10 @@ class Scenario(Part):
             unsized |= job_class.arrivals is not None and job_class.tokens_millions is None
             unsized |= job_class.trace is not None and job_class.trace.columns.tokens is None
             if unsized:
-                yield (*path, "api"), f"must be priced by job or service hour, because class `{class_name}` has no tokens"
+                yield (
+                    (*path, "api"),
+                    f"must be priced by job or service hour, because class `{class_name}` has no tokens",
+                )
 
 
 def misfit_gpus(plan: Plan, largest: int, sizes: set[int]) -> str | None:

@@ -64,5 +64,7 @@ Gpus = _whole(1, 1024)
 JobGpus = _whole(1, 1_000_000)
 Phases = _whole(1, 1000)
 Priority = _whole(0, 99)
-Text = Annotated[str, StringConstraints(strict=True, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
+Text = Annotated[
+    str, StringConstraints(strict=True, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")
+]
 Slug = Annotated[str, StringConstraints(strict=True, max_length=60, pattern=r"^[a-z0-9_]+$")]

@@ -37,7 +37,9 @@ def _keys_beside(location: Path_) -> list[str]:
     part = inside(schema)
     for step in location[:-1]:
         options = [inside(option) for option in part.get("anyOf", []) + part.get("oneOf", [])]
-        mapping = next((o["discriminator"]["mapping"] for o in [part, *options] if "discriminator" in o), {})
+        mapping: dict[str, str] = next(
+            (o["discriminator"]["mapping"] for o in [part, *options] if "discriminator" in o), {}
+        )
         if step in mapping:
             part = inside({"$ref": mapping[step]})
             continue
@@ -196,15 +198,12 @@ def with_settings(tree: Tree, settings: dict[str, Any]) -> Tree:
 
 def resolved_yaml(scenario: Scenario) -> str:
     """Write a scenario out with every default in its place."""
-    import io  # noqa: PLC0415
+    import io
 
-    from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml import YAML
 
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
     out = io.StringIO()
-    yaml.dump(as_values(scenario), out)
+    YAML().dump(as_values(scenario), out)
     return out.getvalue()
 
 

@@ -55,9 +55,7 @@ def probability_cheapest(bills: dict[str, Floats], eligible: list[str], confiden
 def paired_differences(bills: dict[str, Floats], confidence: float) -> dict[str, Estimate]:
     """Estimate the difference of each pair of bills on the same paths."""
     names = list(bills)
-    return {
-        f"{a} - {b}": mean(bills[a] - bills[b], confidence) for i, a in enumerate(names) for b in names[i + 1 :]
-    }
+    return {f"{a} - {b}": mean(bills[a] - bills[b], confidence) for i, a in enumerate(names) for b in names[i + 1 :]}
 
 
 def capacity_reached(plan: Plan, load: float | None) -> bool:
@@ -79,12 +77,17 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     load = scenario.offered_gpus
     for name, plan in scenario.plans.items():
         if capacity_reached(plan, load):
-            text = f"offered load {load:.3g} erlangs {'exceeds' if load and load > plan.gpus else 'reaches'} {plan.gpus} GPUs"
+            verb = "exceeds" if load and load > plan.gpus else "reaches"
+            text = f"offered load {load:.3g} erlangs {verb} {plan.gpus} GPUs"
             advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
             found.append(("overload", f"plan `{name}`: {text}, so the queue never settles; {advice}"))
         if plan.api is not None and plan.api.pace is None:
             found.append(
-                ("api_hours_assumed", f"plan `{name}`: the API is assumed to take as long as own nodes for a job; state hours_per_million_tokens")
+                (
+                    "api_hours_assumed",
+                    f"plan `{name}`: the API is assumed to take as long for a job as own nodes; "
+                    "state hours_per_million_tokens",
+                )
             )
     dates = _price_dates(scenario)
     if dates:
@@ -94,9 +97,19 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
             found.append(("prices_far_apart", f"prices more than 12 months apart are compared: {text}; set price_date"))
     for name, listed in experiment.listed.items():
         if listed.dropped:
-            found.append(("jobs_beyond_horizon", f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"))
+            found.append(
+                (
+                    "jobs_beyond_horizon",
+                    f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out",
+                )
+            )
     if replications == 1:
         found.append(("one_replication", "one replication: no interval is available"))
     elif (needed := replications_needed(0.95, scenario.confidence)) > replications:
-        found.append(("few_replications", f"percentiles of the bill have no interval: p95 needs {needed} replications, got {replications}"))
+        found.append(
+            (
+                "few_replications",
+                f"percentiles of the bill have no interval: p95 needs {needed} replications, got {replications}",
+            )
+        )
     return [{"code": code, "text": text} for code, text in found]

@@ -183,7 +183,7 @@ def fold(paths: Paths, rows: Rows, charges: Charges, wanted: int, overflows: boo
     """
     count = len(paths)
     sums = np.zeros((paths.replications, len(SUMS)))
-    values = [np.empty(count) for _ in MEASURES]
+    waits, held, sojourns, costs, loaded = (np.empty(count) for _ in MEASURES)
     used = np.zeros(3, np.int64)
     _fold(
         paths.offsets,
@@ -200,8 +200,12 @@ def fold(paths: Paths, rows: Rows, charges: Charges, wanted: int, overflows: boo
         opens,
         closes,
         sums,
-        *values,
+        waits,
+        held,
+        sojourns,
+        costs,
+        loaded,
         used,
     )
-    lengths = used[[0, 1, 0, 2, 2]]
+    values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
     return Fold(sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)})

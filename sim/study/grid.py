@@ -12,8 +12,8 @@ from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.study.result import SCHEMA, Json, result
-from sim.study.run import Progress, check_replications, draw_seed, mapper, pool
 from sim.study.simulate import Experiment
+from sim.study.study import Progress, check_replications, draw_seed, mapper, pool
 from sim.units import Floats
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def check_cells(
         raise InputError.one("--vary", "must give every key at least one value")
     if count > most:
         time = "" if seconds is None else f", about {seconds(count) / 3600:,.1f} h of work"
-        raise InputError.one("--vary", f"makes {count:,} cells{time}; at most {most:,} run at once, so vary fewer values")
+        raise InputError.one(
+            "--vary", f"makes {count:,} cells{time}; at most {most:,} run at once, so vary fewer values"
+        )
     return count
 
 
@@ -100,7 +102,9 @@ def spaced(low: float, high: float, count: int, log: bool = False) -> Sequence[f
     return [float(f"{value:.6g}") for value in values]
 
 
-def cells_of(scenario: Scenario, vary: Mapping[str, Sequence[Any]], most: int = MOST_CELLS) -> list[tuple[Point, Scenario]]:
+def cells_of(
+    scenario: Scenario, vary: Mapping[str, Sequence[Any]], most: int = MOST_CELLS
+) -> list[tuple[Point, Scenario]]:
     """Validate every cell of a grid before any work is done.
 
     Parameters
@@ -158,7 +162,7 @@ class Grid:
         DataFrame
             A row a cell, plan and class, with the swept keys in front; costs in USD, durations in hours.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         rows = []
         for cell in self.cells:
@@ -219,7 +223,9 @@ class Grid:
         """Find the value of a swept key at which the offered load reaches the GPUs of the smallest of some plans."""
         loads = [(float(cell.at[key]), cell.scenario.offered_gpus) for cell in self.cells]
         known = sorted((at, load) for at, load in loads if load is not None)
-        waits = [plan for name, plan in self.scenario.plans.items() if name in plans and plan.nodes and plan.api is None]
+        waits = [
+            plan for name, plan in self.scenario.plans.items() if name in plans and plan.nodes and plan.api is None
+        ]
         if not waits or len(known) < 2 or known[0][1] >= known[-1][1]:
             return None
         (x0, y0), (x1, y1) = known[0], known[-1]
@@ -242,7 +248,8 @@ class Grid:
         (x0, y0), (x1, y1) = line
         if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:
             changes = x0 - y0 * (x1 - x0) / (y1 - y0)
-            return f"`{cheaper}` is cheaper up to {last:.4g}; on a straight line it changes at {changes:.4g}: give values there"
+            turn = f"on a straight line it changes at {changes:.4g}: give values there"
+            return f"`{cheaper}` is cheaper up to {last:.4g}; {turn}"
         return (
             f"none below capacity {capacity:.4g} a day (compared from {first:.4g} to {last:.4g}): "
             f"`{cheaper}` is cheaper throughout"

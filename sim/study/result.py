@@ -21,7 +21,9 @@ _CENSORED_ABOVE = 0.01
 Json = dict[str, Any]
 
 
-def _percentiles(folded: Fold, measure: str, names: tuple[str, ...], confidence: float, exact: bool) -> dict[str, Estimate]:
+def _percentiles(
+    folded: Fold, measure: str, names: tuple[str, ...], confidence: float, exact: bool
+) -> dict[str, Estimate]:
     """Estimate percentiles over the jobs of all replications, with intervals over replications."""
     offsets = folded.offsets(measure)
     found = pooled_quantiles(folded.values[measure], offsets, np.array([PERCENTILES[name] for name in names]), exact)
@@ -31,7 +33,9 @@ def _percentiles(folded: Fold, measure: str, names: tuple[str, ...], confidence:
     }
 
 
-def _durations(folded: Fold, measure: str, total: str, count: str, confidence: float, exact: bool) -> dict[str, Estimate]:
+def _durations(
+    folded: Fold, measure: str, total: str, count: str, confidence: float, exact: bool
+) -> dict[str, Estimate]:
     """Estimate the mean and percentiles of a duration."""
     average = ratio(folded.total(total), folded.total(count), confidence)
     return {"mean": average} | _percentiles(folded, measure, _OF_WAIT, confidence, exact)
@@ -83,9 +87,11 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
     bills = outcome.bills
     shares_all = scenario.allocation.rule != "platform"
     # Where a replication had no job at all its bill is on nobody; it belongs to the mean cost of the work all the same.
-    orphaned = (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
-    classes = {
-        class_name: {"kind": scenario.workload[class_name].kind}
+    orphaned = (
+        (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
+    )
+    classes: dict[str, Json] = {
+        class_name: Json(kind=scenario.workload[class_name].kind)
         | _class_result(folded, folded.total("fully_loaded") + orphaned, scenario.counted_hours, confidence, exact)
         for class_name, folded in outcome.classes.items()
     }
@@ -161,7 +167,9 @@ def result(
 
 def _censored(plans: Json) -> list[dict[str, str]]:
     """Warn of waits that are too short because the longest are not known."""
-    text = "plan `{}`, class `{}`: more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
+    text = (
+        "plan `{}`, class `{}`: more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
+    )
     return [
         {"code": "censored", "text": text.format(name, class_name)}
         for name, plan in plans.items()

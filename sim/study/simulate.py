@@ -11,7 +11,7 @@ import numpy as np
 
 from sim import fleet, reference
 from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
-from sim.money import Tariff, charge, tariff
+from sim.money import Charges, Tariff, charge, tariff
 from sim.scenario import Plan, Scenario
 from sim.study.fold import Fold, fold
 from sim.units import HOURS_PER_DAY, NEVER, Floats, tick
@@ -45,11 +45,11 @@ class Outcome:
     @property
     def bills(self) -> Floats:
         """Total bill of each replication in USD."""
-        return self.lines.sum(axis=1)
+        return np.asarray(self.lines.sum(axis=1))
 
     def total(self, name: str) -> Floats:
         """One kind of sum over all classes, in each replication."""
-        return np.sum([each.total(name) for each in self.classes.values()], axis=0)
+        return np.asarray(np.sum([each.total(name) for each in self.classes.values()], axis=0))
 
     @classmethod
     def joined(cls, parts: Sequence["Outcome"]) -> "Outcome":
@@ -124,7 +124,7 @@ class Experiment:
         wanted = terms(scenario, scenario.plans[plan_name], self.seed, replications, paths)
         return wanted, ENGINES[self.engine](self.fleets[plan_name], paths, wanted)
 
-    def outcome(self, plan_name: str, paths: Paths, rows: Rows) -> Outcome:
+    def charged(self, plan_name: str, paths: Paths, rows: Rows) -> tuple[Outcome, Charges]:
         """Charge and fold what became of the jobs of a path under one plan."""
         scenario, its_fleet = self.scenario, self.fleets[plan_name]
         opens = tick(scenario.warm_up_hours)
@@ -134,16 +134,16 @@ class Experiment:
             class_name: fold(paths, rows, charges, number, its_fleet.nodes > 0, opens, its_fleet.horizon)
             for number, class_name in enumerate(scenario.workload)
         }
-        return Outcome(charges.lines, charges.paid, charges.allocated, folds)
+        return Outcome(charges.lines, charges.paid, charges.allocated, folds), charges
 
-    def paths(self, replications: Iterable[int]) -> Paths:
+    def paths(self, replications: Sequence[int]) -> Paths:
         """Draw the jobs of some replications."""
         return sample(self.scenario, self.seed, replications, self.listed)
 
     def piece(self, replications: range) -> dict[str, Outcome]:
         """Run some replications under all plans: one path, every plan."""
         paths = self.paths(replications)
-        return {name: self.outcome(name, paths, self.rows(name, paths, replications)[1]) for name in self.fleets}
+        return {name: self.charged(name, paths, self.rows(name, paths, replications)[1])[0] for name in self.fleets}
 
     def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map) -> dict[str, Outcome]:
         """Run all replications; ``mapper`` may be that of a thread pool."""

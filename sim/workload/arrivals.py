@@ -12,11 +12,11 @@ from sim.workload.draws import Draws, Open
 def _batches(law: Any, open_stream: Open, quantity: str, horizon: int) -> Floats:
     """Draw the instants of all batches before the horizon, in hours, never decreasing."""
     end = (horizon - 0.5) / TICKS_PER_HOUR  # what rounds to the horizon lies outside
-    gap = law.mean_gap_hours
+    gap = float(law.mean_gap_hours)
     if math.isinf(gap):
         return np.empty(0)
     if law.law == "deterministic":  # a product, because a sum of equal gaps drifts
-        instants = np.arange(1, int(end / gap) + 2) * gap
+        instants = np.arange(1.0, int(end / gap) + 2.0) * np.float64(gap)
         return instants[instants < end]
     gaps = Draws(law, open_stream, quantity, mean=gap)
     expected = end / gap

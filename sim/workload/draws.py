@@ -37,7 +37,7 @@ class Draws:
 
     def __init__(self, law: Any, open_stream: Open, quantity: str, mean: float | None = None) -> None:
         self.law = law
-        self.mean = law_mean(law) if mean is None else mean
+        self.mean: float = law_mean(law) if mean is None else mean
         self.main = open_stream(quantity)
         phased = isinstance(law, Hyperexponential | HyperexponentialArrivals)
         self.side = open_stream(f"{quantity}/phase") if phased else self.main
@@ -51,15 +51,15 @@ class Draws:
             In the unit of the law's mean.
         """
         law, generator = self.law, self.main
-        match law.law:
+        match str(law.law):
             case "deterministic":
                 return np.full(count, float(self.mean))
             case "exponential" | "poisson":
                 return generator.standard_exponential(count) * self.mean
             case "erlang":
-                return generator.standard_gamma(law.phases, count) * (self.mean / law.phases)
+                return generator.standard_gamma(int(law.phases), count) * (self.mean / int(law.phases))
             case "gamma":
-                shape = 1 / law.cv**2
+                shape = 1 / float(law.cv) ** 2
                 return generator.standard_gamma(shape, count) * (self.mean / shape)
             case "lognormal":
                 return lognormal(generator, law.cv, count) * self.mean
@@ -74,7 +74,7 @@ class Draws:
         weights, means = self.law.phases()
         bounds = np.cumsum(weights)[:-1]
         phase = np.searchsorted(bounds, self.side.random(count), side="right")
-        scale = self.mean / self.law.mixture_mean()
+        scale = self.mean / float(self.law.mixture_mean())
         return self.main.standard_exponential(count) * (np.array(means) * scale)[phase]
 
     def _listed(self, uniform: Floats) -> Floats:
@@ -84,4 +84,3 @@ class Draws:
             return values[(uniform * len(values)).astype(np.int64)]
         bounds = np.cumsum(self.law.weights)[:-1]
         return values[np.searchsorted(bounds, uniform, side="right")]
-

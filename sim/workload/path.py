@@ -17,7 +17,7 @@ from sim.workload.traces import Listed
 def _drawn(
     name: str, job_class: JobClass, listed: Listed | None, open_stream: Open, horizon: int
 ) -> tuple[Ticks, Floats, Floats | None]:
-    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions; None where it has none)."""
+    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions, if any)."""
     source = f"workload.{name}"
     if listed is not None:
         arrival, tokens = listed.arrival, listed.tokens_millions

@@ -89,7 +89,7 @@ def _whole(cell: str) -> float:
 def _read_columns(file: Path, trace: Trace) -> dict[str, Floats]:
     """Read the wanted columns of a trace; all faults at once, up to a limit."""
     wanted = {key: column for key, column in trace.columns.model_dump().items() if column is not None}
-    readers = {key: _number for key in wanted}
+    readers = dict.fromkeys(wanted, _number)
     readers |= {"arrival": _instant} if trace.arrival_unit == "datetime" else {}
     readers |= {"gpus": _whole} if "gpus" in wanted else {}
     values: dict[str, list[float]] = {key: [] for key in wanted}
@@ -113,7 +113,9 @@ def _read_columns(file: Path, trace: Trace) -> dict[str, Floats]:
             continue
         where = f"{file}:{rows.line_num}"
         if len(row) != len(header):
-            faults.append(Fault(where, f"has {len(row)} fields, the header has {len(header)} (a comma inside a number?)"))
+            faults.append(
+                Fault(where, f"has {len(row)} fields, the header has {len(header)} (a comma inside a number?)")
+            )
         for key, place in places.items() if len(row) == len(header) else ():
             try:
                 values[key].append(readers[key](row[place].strip()))
@@ -142,7 +144,9 @@ def _from_trace(scenario: Scenario, job_class: JobClass, trace: Trace) -> Listed
     late = np.flatnonzero(np.diff(arrival) < 0)
     if len(late) and not trace.sort:
         row = int(late[0]) + 3
-        raise InputError.one(f"{file}:{row}", "arrives before the row above it; put the rows in order or set `sort: true`")
+        raise InputError.one(
+            f"{file}:{row}", "arrives before the row above it; put the rows in order or set `sort: true`"
+        )
     order = np.argsort(arrival, kind="stable")
     count = len(arrival)
     if trace.arrival_unit == "datetime" and count:
@@ -191,6 +195,10 @@ def listed_jobs(scenario: Scenario) -> dict[str, Listed]:
             if misfit := misfit_gpus(plan, int(gpus.max()), set(np.unique(gpus).tolist())):
                 raise InputError.one(f"workload.{name}", f"must fit plan `{plan_name}`: {misfit}")
         found[name] = Listed(
-            listed.arrival[inside], listed.service_hours[inside], listed.tokens_millions[inside], gpus, int((~inside).sum())
+            listed.arrival[inside],
+            listed.service_hours[inside],
+            listed.tokens_millions[inside],
+            gpus,
+            int((~inside).sum()),
         )
     return found

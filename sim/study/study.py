@@ -13,12 +13,12 @@ import numpy as np
 from sim.estimate import Estimate, share
 from sim.faults import InputError
 from sim.jobs import OUTCOMES
-from sim.money import LINES, charge
+from sim.money import LINES
 from sim.scenario import Scenario
 from sim.study.compare import cheapest_on_each_path
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
-from sim.units import HOURS_PER_DAY, tick, to_hours
+from sim.units import to_hours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def draw_seed() -> int:
 
 
 def threads(jobs: int) -> int:
-    """Number of threads for a wish: 0 is one for each processor."""
+    """Tell how many threads a wish means: 0 is one for each processor."""
     return jobs or len(os.sched_getaffinity(0))
 
 
@@ -106,7 +106,7 @@ class Study:
         DataFrame
             A row a plan and line: ``plan, line, usd, low_usd, high_usd``.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         rows = [
             (name, line, each.value, each.low, each.high)
@@ -130,7 +130,7 @@ class Study:
         DataFrame
             ``percentile, usd, low_usd, high_usd``; the first row is the mean.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         found = self.result["plans"][plan]["classes"][job_class]["cost_per_job_usd"][kind]
         rows = [(key, each.value, each.low, each.high) for key, each in found.items()]
@@ -149,7 +149,7 @@ class Study:
         DataFrame
             A row a job, instants in hours from the start of the clock, costs in USD; no value where there is none.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         paths, rows, charges = self._again(plan, replication)
         started = rows.start >= 0
@@ -174,15 +174,10 @@ class Study:
 
     def _again(self, plan: str, replication: int) -> Any:
         """Serve and charge one replication again."""
-        from sim.workload import sample  # noqa: PLC0415
-
-        ready, scenario = self.experiment, self.scenario
-        paths = sample(scenario, self.seed, [replication], ready.listed)
+        ready = self.experiment
+        paths = ready.paths([replication])
         _, rows = ready.rows(plan, paths, [replication])
-        window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
-        opens = tick(scenario.warm_up_hours)
-        rule = scenario.allocation.rule
-        return paths, rows, charge(ready.tariffs[plan], ready.fleets[plan], paths, rows, opens, window, rule)
+        return paths, rows, ready.charged(plan, paths, rows)[1]
 
     def bills(self) -> "pd.DataFrame":
         """Lay out every line of every bill.
@@ -192,7 +187,7 @@ class Study:
         DataFrame
             A row a replication and plan: ``replication, plan, total_usd`` and each line with ``_usd``.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         frames = []
         for name, outcome in self.outcomes.items():

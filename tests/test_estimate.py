@@ -131,6 +131,9 @@ def test_wilson_by_hand():
     # 0 of 10: from 0 to z2/(n + z2) = 3.8415/13.8415 with z = 1.96.
     assert share(0, 10, 0.95).high == pytest.approx(3.841458820694124 / 13.841458820694124, rel=1e-12)
     assert share(0, 0, 0.95) == NONE
+    for n in range(1, 200):  # the interval holds the value, to the last bit
+        assert share(0, n, 0.95).low == 0
+        assert share(n, n, 0.95).high == 1
     assert share(0.5, 4, 0.95).value == 0.125
 
 

@@ -92,7 +92,7 @@ API_OFFERS: Final = {
         since=date(2024, 8, 20),
         seen=date(2026, 4, 30),
         basis="list price, second-hand",
-        source="training price of gpt-4o-2024-08-06 as quoted by two third parties, April 2026; not verified first-hand",
+        source="training price of gpt-4o-2024-08-06 as quoted by two others, April 2026; not verified first-hand",
         hours_source=_ARTICLE_HOURS,
     ),
 }

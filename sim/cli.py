@@ -106,7 +106,8 @@ def _write_results(
     from sim.scenario import resolved_yaml
     from sim.study import as_json
 
-    resolved = resolved_yaml(scenario)
+    seed = (result["cells"][0]["result"] if "cells" in result else result)["seed"]
+    resolved = resolved_yaml(scenario.model_copy(update={"seed": seed}))
     write(out / "scenario.yaml", resolved)
     write(out / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False) + "\n")
     write(out / "result.csv", csv_text)

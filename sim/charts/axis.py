@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from sim.charts.place import Room
 from sim.charts.reading import Sweep, waits_only
 from sim.charts.style import GREY, SMALL_SIZE, limits, spans_decade, ticks, write
-from sim.charts.words import key_words, plan_word
+from sim.charts.words import plan_word
 
 _NICE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -131,8 +131,3 @@ def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
         f"utilization of {plan_word(plan)}: share of its paid GPU time given to jobs", parse_math=False, size=SMALL_SIZE
     )
     top.tick_params(labelsize=SMALL_SIZE)
-
-
-def at_words(sweep: Sweep) -> str:
-    """Give the unit behind a value of the swept key."""
-    return key_words(sweep.grid.scenario, sweep.key)[1]

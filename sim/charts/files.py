@@ -1,13 +1,13 @@
 """Charts on disk: PNG and SVG, the same bytes each time, whole or not at all."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
 
 from sim.charts.style import theme
+from sim.files import replacing
 
 DPI: Final = 150
 _FORMS: Final[dict[str, dict[str, Any]]] = {
@@ -39,7 +39,12 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    return [_replace(place / f"{name}.{form}", _bytes(figure, form)) for form in _FORMS]
+    files = [place / f"{name}.{form}" for form in _FORMS]
+    for file, form in zip(files, _FORMS, strict=True):
+        page = _bytes(figure, form)
+        with replacing(file) as draft:
+            draft.write_bytes(page)
+    return files
 
 
 def _bytes(figure: Figure, form: str) -> bytes:
@@ -47,14 +52,3 @@ def _bytes(figure: Figure, form: str) -> bytes:
     with theme():
         figure.savefig(page, format=form, facecolor="white", **_FORMS[form])
     return page.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    """Write beside the place, then move there in one step."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

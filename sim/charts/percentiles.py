@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sim.charts.axis import Panel, dress_x, show_beyond, top_axis
 from sim.charts.finding import sweep_finding
 from sim.charts.marks import Point, Strip, mark_break_evens, mark_points, mark_strips
-from sim.charts.place import End, Room, Spot, label_ends
+from sim.charts.place import End, Room, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_class, pick_plans
 from sim.charts.sheet import Sheet
 from sim.charts.sheet import sheet as sheet_of
@@ -71,7 +71,7 @@ def _draw(
     waiting = [plan for plan in plans if np.nanmax(np.append(sweep.wait(plan, job_class, "mean"), 0)) > 0]
     run = job_words(sweep.grid.scenario, job_class)[1]
     sheet = _sheet(title, run, sweep.results[0], bool(waiting))
-    right = 0.4 + 0.085 * max(len(plan_word(plan)) + 11 * (plan in waiting) for plan in plans)
+    right = 0.45 + 0.075 * max(len(plan_word(plan)) + 11 * (plan in waiting) for plan in plans)
     upper = sheet.axes(_LEFT, right, _OVER, _UPPER)
     panel = Panel.of(sweep, plans)
     _costs(upper, sweep, job_class, plans, points, strips)
@@ -138,12 +138,6 @@ def _band(axes: Axes, x: Floats, curves: dict[str, Floats], look: Look, plan: st
     axes.plot(x, curves["p50"], color=look.colour, linewidth=1.9, marker=look.marker, markersize=4, label=f"{plan} p50")
 
 
-def _last(x: Floats, y: Floats) -> tuple[float, float]:
-    """Take the last known point of a line."""
-    known = np.flatnonzero(np.isfinite(y))
-    return (float(x[known[-1]]), float(y[known[-1]])) if len(known) else (np.nan, np.nan)
-
-
 def _label(
     axes: Axes,
     sweep: Sweep,
@@ -161,7 +155,7 @@ def _label(
         curves = _curves(sweep, job_class, plan)
         for curve in curves.values():
             room.block_line(sweep.x, curve)
-        ends.append(End(*_last(sweep.x, curves["p50"]), plan_word(plan), look[plan]))
+        ends.append(End(*last_point(sweep.x, curves["p50"]), plan_word(plan), look[plan]))
     label_ends(room, ends)
     show_beyond(room, panel)
     mark_break_evens(axes, sweep, job_class, plans, room)
@@ -191,7 +185,7 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
     ends = [
         End(x, y, f"{plan_word(plan)} {which} {plain(y, 2)} h", look[plan])
         for (plan, which), hours in lines.items()
-        for x, y in [_last(sweep.x, hours)]
+        for x, y in [last_point(sweep.x, hours)]
     ]
     label_ends(room, ends, SMALL_SIZE)
     show_beyond(room, panel, say=False)
@@ -211,22 +205,4 @@ def _values(axes: Axes, sweep: Sweep, plan: str, hours: Floats, room: Room) -> N
     axes.plot([sweep.x[middle]], [hours[middle]], "o", markersize=3, color=INK, label="_value")
     unit = key_words(sweep.grid.scenario, sweep.key)[1]
     text = f"{plain(hours[middle], 2)} h" + (f" at {plain(sweep.x[middle])}{unit}" if unit else "")
-    room.put(write(axes, 0, 0, text, size=SMALL_SIZE, color=INK), _near(x, y))
-
-
-def _near(x: float, y: float) -> list[Spot]:
-    """List places close above, below and beside a point, in axes fractions of a low panel."""
-    rows = [
-        (x + dx, y + dy, "center", "bottom" if dy > 0 else "top") for dy in (0.06, -0.06) for dx in (0, -0.02, 0.02)
-    ]
-    sides = [(x + 0.012, y, "left", "center"), (x - 0.012, y, "right", "center")]
-    return [*rows, *sides, *((x + dx, y + dy, ha, va) for dx, dy, ha, va in _CORNERS)]
-
-
-_CORNERS: tuple[Spot, ...] = (
-    (0.012, -0.08, "left", "top"),
-    (-0.012, 0.08, "right", "bottom"),
-    (0.012, 0.08, "left", "bottom"),
-    (-0.012, -0.08, "right", "top"),
-    (0.0, -0.25, "center", "top"),
-)
+    room.put(write(axes, 0, 0, text, size=SMALL_SIZE, color=INK), near(x, y))

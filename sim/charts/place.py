@@ -74,6 +74,11 @@ class Room:
             line = [np.interp(steps, np.arange(len(pixels)), pixels[:, k]) for k in (0, 1)]
             self.points.append(np.column_stack(line))
 
+    def block_point(self, x: float, y: float, around: float = 6.0) -> None:
+        """Keep labels off a mark, in data coordinates."""
+        left, bottom = self.axes.transData.transform((x, y)) - around
+        self.boxes.append(Bbox.from_bounds(left, bottom, 2 * around, 2 * around))
+
     def block_text(self, text: Text) -> None:
         """Keep further labels off one that stands."""
         self.boxes.append(extent(text).padded(2))
@@ -141,6 +146,26 @@ def around_point(x: float, y: float) -> list[Spot]:
         ]
         found += [(x + dx, y + dy, ha, va) for dx, dy, ha, va in (*sides, *corners)]
     return found
+
+
+def near(x: float, y: float) -> list[Spot]:
+    """List places close above, below and beside a point, in axes fractions of a low panel."""
+    rows = [
+        (x + dx, y + dy, "center", "bottom" if dy > 0 else "top") for dy in (0.06, -0.06) for dx in (0, -0.03, 0.03)
+    ]
+    beside = [(x + 0.012, y, "left", "center"), (x - 0.012, y, "right", "center")]
+    corners = [
+        (x + dx, y + dy, "left" if dx > 0 else "right", "bottom" if dy > 0 else "top")
+        for dy in (0.02, -0.02, 0.08, -0.08)
+        for dx in (0.012, -0.012)
+    ]
+    return [*rows, *beside, *corners, (x, y - 0.25, "center", "top")]
+
+
+def last_point(x: Floats, y: Floats) -> tuple[float, float]:
+    """Take the last known point of a line."""
+    known = np.flatnonzero(np.isfinite(y))
+    return (float(x[known[-1]]), float(y[known[-1]])) if len(known) else (np.nan, np.nan)
 
 
 @dataclass(frozen=True)

@@ -136,17 +136,17 @@ class Sweep:
         """USD of the whole bill."""
         return np.array([number(r["plans"][plan]["bill_usd"]["total"]) for r in self.results])
 
-    def yearly(self, plan: str, *lines: str) -> tuple[Floats, Floats, Floats]:
-        """USD a year (of 8,760 h) of some lines of the bill together: value, and ends of the interval of the first."""
-        bills = [r["plans"][plan]["bill_usd"] for r in self.results]
+    def yearly(self, plan: str, lines: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """USD a year (of 8,760 h) of some lines of the bill together; ends of the interval if one line has it all."""
         years = self.grid.scenario.counted_hours / HOURS_PER_YEAR
-        value = np.array([sum(number(bill[line]) for line in lines) for bill in bills]) / years
-        ends = [
-            np.array([np.nan if (end := getattr(bill[lines[0]], side)) is None else float(end) for bill in bills])
-            / years
-            for side in ("low", "high")
-        ]
-        return value, ends[0], ends[1]
+        found = np.full((3, len(self.x)), np.nan)
+        for k, each in enumerate(self.results):
+            parts = [each["plans"][plan]["bill_usd"][line] for line in lines]
+            found[0, k] = sum(number(part) for part in parts) / years
+            paid = [part for part in parts if part.value] or parts[:1]
+            if len(paid) == 1 and paid[0].low is not None:
+                found[1:, k] = paid[0].low / years, paid[0].high / years
+        return found[0], found[1], found[2]
 
     def capacity(self, plan: str) -> float | None:
         """Value of the key at which the offered load reaches a plan's GPUs; None where no queue can be overrun."""

@@ -48,8 +48,13 @@ def plain(value: float, digits: int = 3) -> str:
 
 
 def usd(value: float) -> str:
-    """Write money: cents below 100 USD, whole USD above."""
-    return f"{value:,.2f}" if abs(value) < 20 else f"{value:,.0f}"
+    """Write money: cents below 20 USD, whole USD above."""
+    return f"{value:,.2f}" if abs(value) < 20 and value != round(value) else f"{value:,.0f}"
+
+
+def rough(value: float, digits: int = 3) -> str:
+    """Write a large number by its first digits: 161,366 is "161,000"."""
+    return plain(float(f"{value:.{digits}g}"), digits)
 
 
 def around(estimate: Estimate, unit: str = "") -> str:

@@ -1,0 +1,158 @@
+"""The distribution of what a job costs under each plan, at one load."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.charts.reading import StudyLike, number, pick_class, pick_plans
+from sim.charts.sheet import WIDTH, sheet
+from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
+from sim.charts.words import job_words, listed, plain, plan_word, provenance, sentence, usd
+from sim.units import Floats
+
+_LEFT, _COLUMN, _ROW, _TOP, _BOTTOM = 1.35, 0.62, 0.82, 0.2, 0.55
+"""Inches: left of the panel, a column of numbers, a plan's row, above and below the panel."""
+
+_BINS = 160
+_COLUMNS = (("p5", "p5"), ("p50", "median"), ("mean", "mean"), ("p95", "p95"))
+_TAIL = (0.002, 0.998)
+"""What lies outside these quantiles is not drawn."""
+
+
+def cost_distribution(
+    study: StudyLike, job_class: str | None = None, *, plans: Sequence[str] | None = None, title: str | None = None
+) -> Figure:
+    """Draw how the cost of a job is distributed under each plan.
+
+    Parameters
+    ----------
+    study : StudyLike
+        What ``sim.run`` returned.
+    job_class : str, optional
+        The class whose jobs are drawn; the scenario's first if not given.
+    plans : sequence of str, optional
+        Which plans are drawn; all if not given.
+    title : str, optional
+        Instead of the finding that is computed.
+
+    Returns
+    -------
+    Figure
+        A row a plan: shape of the distribution over jobs (fully loaded; as a line, attributed), the 5th, 50th and 95th
+        percentile and the mean in USD, beside them as numbers.
+
+    Raises
+    ------
+    InputError
+        When a plan or class is not the scenario's.
+    """
+    name, shown = pick_class(study.scenario, job_class), pick_plans(study.scenario, plans)
+    with theme():
+        return _draw(study, name, shown, title or _finding(study, name, shown))
+
+
+def _costs(study: StudyLike, plan: str, job_class: str) -> dict[str, Any]:
+    found: dict[str, Any] = study.result["plans"][plan]["classes"][job_class]["cost_per_job_usd"]["fully_loaded"]
+    return found
+
+
+def _finding(study: StudyLike, job_class: str, plans: list[str]) -> str:
+    """Say what half of the jobs cost where that is least, and what one in twenty costs where that is most."""
+    run = job_words(study.scenario, job_class)[1]
+    medians = {plan: number(_costs(study, plan, job_class)["p50"]) for plan in plans}
+    tails = {plan: number(_costs(study, plan, job_class)["p95"]) for plan in plans}
+    known = [plan for plan in plans if np.isfinite(medians[plan]) and np.isfinite(tails[plan])]
+    if not known:
+        return f"No {run} of this class arrived, so no cost is known"
+    least, most = min(known, key=medians.__getitem__), max(known, key=tails.__getitem__)
+    half = f"under {plan_word(least)}, half of the {run}s cost less than {usd(medians[least])} USD"
+    place = "" if least == most else f"under {plan_word(most)}, "
+    return sentence(f"{half}; {place}1 in 20 costs over {usd(tails[most])}")
+
+
+def _note(study: StudyLike, job_class: str) -> str:
+    """Say how to read the chart, and at which load it was drawn."""
+    full, run = job_words(study.scenario, job_class)
+    arrivals = study.scenario.workload[job_class].arrivals
+    load = "" if arrivals is None else f", at {plain(24 * arrivals.jobs_per_hour)} {run}s a day"
+    unfit = [plan_word(plan) for plan, each in study.result["plans"].items() if not each["eligible"]]
+    aside = f" Not doing the same work: {listed(unfit, 'and')}." if unfit else ""
+    return (
+        f"USD per {full}, fully loaded{load}. Hill: spread over {run}s (each drawn equally high); bar: 5th to 95th "
+        f"percentile;\nline in it: median; diamond: mean; grey line: attributed cost (no share of idle, staff, "
+        f"overhead).{aside}"
+    )
+
+
+def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Figure:
+    height = _ROW * len(plans)
+    right = 0.25 + _COLUMN * len(_COLUMNS)
+    page = sheet(title, _note(study, job_class), provenance(study.result), _TOP + height + _BOTTOM)
+    axes = page.axes(_LEFT, right, _TOP, height)
+    values = {plan: study.outcomes[plan].classes[job_class].values for plan in plans}
+    look = looks(list(study.scenario.plans))
+    ends = np.concatenate([_ends(values[plan]["fully_loaded"]) for plan in plans])
+    log = spans_decade(ends)
+    low, high = limits(ends, log, 0.02, 0.02)
+    ticks(axes, "x", low, high, log=log)
+    bins = np.geomspace(low, high, _BINS) if log else np.linspace(low, high, _BINS)
+    for row, plan in enumerate(plans):
+        base = len(plans) - 1.0 - row
+        _hill(axes, values[plan], bins, base, look[plan])
+        _bar(axes, _costs(study, plan, job_class), base, look[plan], plan)
+        _numbers(axes, _costs(study, plan, job_class), base, plan_word(plan), WIDTH - _LEFT - right)
+    axes.set_ylim(-0.35, len(plans) - 0.15)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(f"USD per {job_words(study.scenario, job_class)[1]}", parse_math=False)
+    return page.figure
+
+
+def _ends(values: Floats) -> Floats:
+    """Take the ends of what is drawn of a distribution."""
+    return np.quantile(values, _TAIL) if len(values) else np.empty(0)
+
+
+def _hill(axes: Axes, values: dict[str, Floats], bins: Floats, base: float, look: Look) -> None:
+    """Draw the shape of a plan's costs on its base line; only shapes compare, not heights."""
+    middle = (bins[1:] + bins[:-1]) / 2
+    for name in ("attributed", "fully_loaded"):
+        counts, _ = np.histogram(values[name], bins)
+        if not counts.any():
+            continue
+        smooth = np.convolve(counts, (0.25, 0.5, 0.25), mode="same")
+        tops = base + 0.72 * smooth / smooth.max()
+        if name == "attributed":
+            if not np.array_equal(values[name], values["fully_loaded"]):
+                axes.plot(middle, tops, color=GREY, linewidth=0.8, zorder=2.2)
+        else:
+            axes.fill_between(middle, base, tops, color=look.colour, alpha=0.35, linewidth=0, zorder=2)
+            axes.plot(middle, tops, color=look.colour, linewidth=1.2, zorder=2.1)
+    axes.axhline(base, color=GREY, linewidth=0.6, zorder=1)
+
+
+def _bar(axes: Axes, cost: dict[str, Any], base: float, look: Look, plan: str) -> None:
+    """Draw percentiles and mean below the base line."""
+    y = base - 0.13
+    p5, p50, p95, mean = (number(cost[which]) for which in ("p5", "p50", "p95", "mean"))
+    axes.plot([p5, p95], [y, y], color=look.colour, linewidth=5, solid_capstyle="butt", label=f"{plan} p5 to p95")
+    axes.plot([p50, p50], [y - 0.1, y + 0.1], color=INK, linewidth=2.2, zorder=5, label=f"{plan} p50")
+    axes.plot([mean], [y], marker="D", markersize=6, color="white", markeredgecolor=INK, zorder=6, label=f"{plan} mean")
+
+
+def _numbers(axes: Axes, cost: dict[str, Any], base: float, plan: str, width: float) -> None:
+    """Write the plan's name before its row, and behind it what is drawn as numbers."""
+    over = axes.get_yaxis_transform()
+    write(axes, -0.02, base, plan, transform=over, ha="right", va="center", weight="bold")
+    for k, (which, head) in enumerate(_COLUMNS):
+        x = 1 + (0.2 + (k + 0.75) * _COLUMN) / width
+        value = number(cost[which])
+        text = usd(value) if np.isfinite(value) else "n/a"
+        write(
+            axes, x, base, text, transform=over, ha="right", va="center", weight="bold" if which == "p50" else "normal"
+        )
+        where = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "size": SMALL_SIZE, "color": GREY}
+        write(axes, x, 1.0, head, **where)

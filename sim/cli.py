@@ -159,6 +159,7 @@ def check(file: File, settings: Settings = None) -> None:
     """Judge a scenario file: every fault with its line, or what it says in short."""
     from sim.study.compare import warnings
     from sim.study.simulate import Experiment
+    from sim.tables import inputs_text
 
     scenario = _load(file, settings)
     experiment = Experiment.of(scenario, 0)
@@ -166,11 +167,8 @@ def check(file: File, settings: Settings = None) -> None:
     lines = [f"{file}: good; {experiment.jobs_expected:,.6g} jobs expected in {scenario.horizon_days:g} days"]
     if load is not None:
         lines.append(f"offered load: {load:.4g} GPUs (erlangs)")
-    for name, plan in scenario.plans.items():
-        lines.append(f"plan `{name}`: {plan.gpus} GPUs held")
-        for entry in plan.inputs(scenario.price_date):
-            since = f", since {entry.since}, seen {entry.seen}" if entry.since else ""
-            lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{since}: {entry.source})")
+    lines += [f"plan `{name}`: {plan.gpus} GPUs held" for name, plan in scenario.plans.items()]
+    lines += ["the numbers rest on:", inputs_text(scenario.inputs())]
     lines += [f"warning ({entry['code']}): {entry['text']}" for entry in warnings(experiment, 1000)]
     _say("\n".join(lines))
 

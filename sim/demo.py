@@ -11,17 +11,18 @@ from typing import Any
 
 from sim import charts
 from sim.files import shipped, write
-from sim.scenario import Scenario, load
+from sim.scenario import load
 from sim.study import Grid, Study, as_json, run, sweep
 from sim.study.grid import spaced
 from sim.study.simulate import Experiment
 from sim.study.study import Progress
-from sim.tables import break_even_text, grid_text, number, percent, sweep_csv, with_interval
+from sim.tables import break_even_text, grid_text, inputs_text, number, percent, sweep_csv, with_interval
 from sim.workload import sample
 
 RATE = "workload.tuning.arrivals.rate_per_day"
-RATES = spaced(0.5, 12, 25, log=True)
+RATES = sorted({*spaced(0.5, 12, 25, log=True), 6.0, 10.8})
 RATES_TODAY = spaced(0.5, 12, 9, log=True)
+SHOWN = (RATES[0], RATES[8], RATES[16], 6.0, 10.8, 12.0)
 ARTICLE_POINT = (12.0, 84.10, "the article: 84 USD at 12 a day; needs 100 % utilization: the queue never settles")
 ARTICLE_STRIP = (4.0, 12.0, "the article: 4 to 12 USD at the API")
 
@@ -35,7 +36,7 @@ def _table(grid: Grid) -> str:
     """Lay out some of the swept rates, one row a rate and plan."""
     head = ("runs/day", "plan", "USD a run", "p5", "p50", "p95", "wait, h", "p95", "utilization", "idle, USD/year")
     rows = []
-    for cell in grid.cells[:: max(1, len(grid.cells) // 6)]:
+    for cell in (each for each in grid.cells if each.at[RATE] in SHOWN):
         for name, plan in cell.result["plans"].items():
             each = plan["classes"]["tuning"]
             cost, wait = each["cost_per_job_usd"]["fully_loaded"], each["wait_h"]
@@ -64,20 +65,6 @@ def _verdict(grid: Grid) -> str:
     ]
     lines = ["Verdict: " + "; ".join(parts) + "."]
     lines += [f"  {break_even_text(grid.break_even('reserved', other))}" for other in ("on_demand", "api")]
-    return "\n".join(lines)
-
-
-def _inputs(scenario: Scenario) -> str:
-    """List what the numbers rest on, each with its date and source."""
-    entries = {entry.what: entry for plan in scenario.plans.values() for entry in plan.inputs(scenario.price_date)}
-    lines = []
-    for entry in entries.values():
-        seen = f", from {entry.since}, last seen {entry.seen}" if entry.since else ""
-        lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{seen}: {entry.source})")
-    job = scenario.workload["tuning"]
-    lines.append(
-        f"  speed: {job.hours_per_million_tokens} h per million tokens on {job.gpus} GPUs (the article, assumed)"
-    )
     return "\n".join(lines)
 
 
@@ -132,10 +119,10 @@ def demo(out: Path, replications: int, jobs: int, say: Callable[[str], None], pr
     grid = sweep(article, {RATE: RATES}, replications, jobs=jobs, progress=progress)
     study = run(article, replications, jobs=jobs)
     say(f"At list prices of 2023, {len(RATES)} arrival rates x {replications} paths of a year:\n\n{_table(grid)}\n")
-    say(f"{_verdict(grid)}\n\nThe numbers rest on:\n{_inputs(article)}\n")
+    say(f"{_verdict(grid)}\n\nThe numbers rest on:\n{inputs_text(article.inputs())}\n")
     grid_today = sweep(today, {RATE: RATES_TODAY}, max(2, replications // 2), jobs=jobs, progress=progress)
     say("At prices seen in 2026 (what is assumed says so):\n")
-    say(f"{_verdict(grid_today)}\n\n{_inputs(today)}\n")
+    say(f"{_verdict(grid_today)}\n\n{inputs_text(today.inputs())}\n")
     for name, swept in (("article", grid), ("article_today", grid_today)):
         found = swept.as_result()
         write(out / f"{name}.csv", sweep_csv(found))

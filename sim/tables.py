@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sim.estimate import Estimate, replications_needed
+from sim.scenario import Input
 from sim.study.result import PERCENTILES
 
 Json = dict[str, Any]
@@ -220,6 +221,15 @@ def csv_rows(result: Json) -> Iterator[list[Any]]:
 
 
 CSV_HEAD = ["plan", "job_class", "measure", "value", "low", "high", "se", "n"]
+
+
+def inputs_text(inputs: Sequence[Input]) -> str:
+    """List what numbers rest on: value, unit, basis, date and source."""
+    lines = []
+    for entry in inputs:
+        dates = f", from {entry.since}, seen {entry.seen}" if entry.since else ""
+        lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{dates}: {entry.source})")
+    return "\n".join(lines)
 
 
 def as_csv(head: Sequence[str], rows: Iterator[list[Any]]) -> str:

@@ -34,7 +34,7 @@ from sim.scenario.quantity import (
 )
 from sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
-STATED = "stated in the scenario"
+BASES = ("measured", "list price", "assumed")
 
 
 def nearest(word: str, words: Any) -> str:
@@ -58,6 +58,14 @@ class Input:
     source: str
     since: date | None = None
     seen: date | None = None
+
+
+def stated(what: str, value: float, unit: str, source: str | None) -> Input:
+    """Make the input of a number that the scenario states; ``source: "assumed: why"`` says on what it rests."""
+    basis, separator, text = (source or "").partition(":")
+    if separator and basis.strip() in BASES:
+        return Input(what, value, unit, basis.strip(), text.strip())
+    return Input(what, value, unit, "stated", source or "the scenario, which gives no source")
 
 
 class JobRow(Part):
@@ -105,6 +113,7 @@ class JobClass(Part):
     service_hours: SizeLaw | None = None
     setup_hours: Hours = 0.0
     noise_cv: Spread = 0.0
+    source: Text | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -143,6 +152,13 @@ class JobClass(Part):
         if self.tokens_per_second is not None:
             return 1e6 / (float(self.tokens_per_second) * SECONDS_PER_HOUR)
         return None if self.hours_per_million_tokens is None else float(self.hours_per_million_tokens)
+
+    def inputs(self, name: str) -> list[Input]:
+        """List the pace that the class rests on, with its source."""
+        hours = self.hours_per_million
+        if hours is None:
+            return []
+        return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {self.gpus} GPUs", self.source)]
 
     @property
     def mean_service_hours(self) -> float | None:
@@ -199,7 +215,7 @@ class Priced(Part):
     def price(self, what: str, on: date | None) -> Input:
         """Look up what a node hour costs and who says so."""
         if self.usd_per_node_h is not None:
-            return Input(what, float(self.usd_per_node_h), "USD per node hour", "stated", self.source or STATED)
+            return stated(what, float(self.usd_per_node_h), "USD per node hour", self.source)
         found = catalog.node_price(str(self.instance), str(self.rate), on)
         if found is None:
             raise LookupError(f"no {self.rate} price of {self.instance} is known as early as {on}")
@@ -275,7 +291,7 @@ class Api(Part):
             "usd_per_service_hour": "USD per service hour",
         }
         key = self.given(*units)[0]
-        return Input("API", float(getattr(self, key)), units[key], "stated", self.source or STATED)
+        return stated("API", float(getattr(self, key)), units[key], self.source)
 
 
 class Staff(Part):
@@ -350,9 +366,7 @@ class Plan(Part):
         if self.api is not None:
             found.append(self.api.price())
         if self.staff is not None:
-            found.append(
-                Input("engineer", float(self.staff.usd_per_year), "USD per year", "stated", self.staff.source or STATED)
-            )
+            found.append(stated("engineer", float(self.staff.usd_per_year), "USD per year", self.staff.source))
         return found
 
 
@@ -421,6 +435,12 @@ class Scenario(Part):
         """Offered load of all classes in GPUs; None where any of them lists its jobs."""
         loads = [job_class.offered_gpus for job_class in self.workload.values()]
         return None if None in loads else math.fsum(load for load in loads if load is not None)
+
+    def inputs(self) -> list[Input]:
+        """List everything that the numbers rest on, each once: paces of the work, prices of the plans."""
+        paces = [entry for name, each in self.workload.items() for entry in each.inputs(name)]
+        prices = [entry for plan in self.plans.values() for entry in plan.inputs(self.price_date)]
+        return list(dict.fromkeys(paces + prices))
 
     def impossible(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""

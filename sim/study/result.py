@@ -155,6 +155,7 @@ def result(
         "confidence": float(scenario.confidence),
         "price_date": scenario.price_date,
         "allocation": {"rule": scenario.allocation.rule, "window_days": float(scenario.allocation.window_days)},
+        "inputs": [asdict(entry) for entry in scenario.inputs()],
         "warnings": warnings(experiment, replications) + _censored(plans),
         "plans": plans,
         "comparison": {

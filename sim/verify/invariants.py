@@ -1,0 +1,278 @@
+"""What must hold whatever is simulated: money, jobs and GPU time are conserved, waits are possible, paths are shared.
+
+Each check returns how many things it looked at and how many of them broke the rule.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from sim import fleet
+from sim.jobs import API, HELD, HIRED, NOT_STARTED, Paths, Rows
+from sim.scenario import Scenario, Tree, build, with_settings
+from sim.study.simulate import Experiment, Outcome
+from sim.study.study import run
+from sim.units import Floats
+from sim.verify.worlds import world
+
+_CLOSE: Final = 1e-9
+_REPLICATIONS: Final = range(20)
+Found = tuple[int, int]
+
+_SCENARIO: Final[dict[str, Any]] = {
+    "name": "invariants",
+    "seed": 5,
+    "horizon_days": 60,
+    "warm_up_days": 5,
+    "workload": {
+        "small": {
+            "kind": "fine_tune",
+            "arrivals": {
+                "law": "hyperexponential",
+                "rate_per_day": 20,
+                "cv": 2,
+                "batch": {"law": "geometric", "mean": 2},
+            },
+            "tokens_millions": {"law": "lognormal", "mean": 1, "cv": 1},
+            "hours_per_million_tokens": 2,
+            "gpus": 2,
+        },
+        "large": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 4},
+            "tokens_millions": {"law": "gamma", "mean": 2, "cv": 0.7},
+            "hours_per_million_tokens": 1,
+            "gpus": 8,
+            "priority": 1,
+        },
+    },
+    "plans": {
+        "reserved": {
+            "held": {"box": {"gpus": 8, "nodes": 3, "usd_per_node_h": 19.22}},
+            "staff": {"engineers": 1, "usd_per_year": 200_000},
+            "overhead_usd_per_year": 10_000,
+        },
+        "hybrid": {
+            "held": {"box": {"gpus": 8, "nodes": 2, "usd_per_node_h": 19.22}},
+            "api": {"usd_per_million_tokens": 8, "hours_per_million_tokens": 1},
+            "patience_hours": {"law": "exponential", "mean": 3},
+            "queue_limit": 6,
+            "backfill": True,
+        },
+        "on_demand": {"hired": {"box": {"gpus": 8, "usd_per_node_h": 32.7726}}},
+        "api": {"api": {"usd_per_million_tokens": 8, "hours_per_million_tokens": 1}},
+    },
+}
+
+
+def scenario(**settings: Any) -> Scenario:
+    """Make the scenario that the checks run, with some keys (dots as ``__``) set otherwise."""
+    tree = Tree(build_values(_SCENARIO))
+    return build(with_settings(tree, {key.replace("__", "."): value for key, value in settings.items()}))
+
+
+def build_values(values: Any) -> Any:
+    """Copy plain values, so that a setting stays with its scenario."""
+    return {key: build_values(value) for key, value in values.items()} if isinstance(values, dict) else values
+
+
+def _broken(values: Floats, others: Floats) -> Found:
+    """Count the pairs that differ by more than rounding."""
+    return len(values), int(np.count_nonzero(np.abs(values - others) > _CLOSE * np.abs(others)))
+
+
+def _sum(found: list[Found]) -> Found:
+    """Add up what several checks found."""
+    return sum(each[0] for each in found), sum(each[1] for each in found)
+
+
+def _outcomes(**settings: Any) -> dict[str, Outcome]:
+    """Run the scenario."""
+    return Experiment.of(scenario(**settings), 5).piece(_REPLICATIONS)
+
+
+def _served(**settings: Any) -> list[tuple[Experiment, str, Paths, Any, Rows]]:
+    """Serve the scenario's paths under each plan."""
+    ready = Experiment.of(scenario(**settings), 5)
+    paths = ready.paths(_REPLICATIONS)
+    return [(ready, name, paths, *ready.rows(name, paths, _REPLICATIONS)) for name in ready.fleets]
+
+
+def lines_sum_to_the_bill() -> Found:
+    """Each bill's lines, one by one, sum to its total as the estimates state it."""
+    found = []
+    for each in run(scenario(), len(_REPLICATIONS)).result["plans"].values():
+        lines = [line.value for name, line in each["bill_usd"].items() if name != "total"]
+        found.append(_broken(np.array([sum(lines)]), np.array([each["bill_usd"]["total"].value])))
+    return _sum(found)
+
+
+def jobs_carry_the_bill() -> Found:
+    """Fully loaded costs of all jobs sum to the bill, by GPU time and equally."""
+    return _sum(
+        [
+            _broken(outcome.total("fully_loaded"), outcome.bills)
+            for rule in ("gpu_time", "equal")
+            for outcome in _outcomes(allocation__rule=rule, allocation__window_days=7).values()
+            if (outcome.total("jobs") > 0).all()
+        ]
+    )
+
+
+def windows_move_no_mean() -> Found:
+    """Another window of allocation moves neither the bill nor the sum of what jobs cost."""
+    narrow, wide = _outcomes(allocation__window_days=3), _outcomes(allocation__window_days=55)
+    pairs = [(narrow[name], wide[name]) for name in narrow]
+    return _sum(
+        [_broken(a.bills, b.bills) for a, b in pairs]
+        + [_broken(a.total("attributed"), b.total("attributed")) for a, b in pairs]
+        + [_broken(a.total("fully_loaded"), b.total("fully_loaded")) for a, b in pairs if b.total("jobs").all()]
+    )
+
+
+def every_job_has_one_outcome() -> Found:
+    """Each job is served by the hour it was handed over, or not started: nothing between, nothing twice."""
+    found = []
+    for _, _, paths, _, rows in _served():
+        started = (rows.start >= paths.arrival) & (rows.end >= rows.start)
+        none = (rows.start == -1) & (rows.end == -1) & (rows.node == -1)
+        known = np.isin(rows.outcome, (NOT_STARTED, HELD, HIRED, API))
+        right = known & np.where(rows.outcome == NOT_STARTED, none, started)
+        right &= (rows.node >= 0) == (rows.outcome == HELD)
+        found.append((len(paths), int(np.count_nonzero(~right))))
+    return _sum(found)
+
+
+def sums_count_every_job() -> Found:
+    """Jobs held, hired, handed over and not started sum to the jobs that arrived."""
+    found = []
+    for name, outcome in _outcomes().items():
+        at_once = outcome.total("waits") - outcome.total("api") if name == "on_demand" else outcome.total("waits_held")
+        found.append(_broken(at_once + outcome.total("api") + outcome.total("not_started"), outcome.total("jobs")))
+    return _sum(found)
+
+
+def allocated_within_paid() -> Found:
+    """GPU time given to jobs never exceeds GPU time paid for."""
+    pairs = [(each.allocated, each.paid) for each in _outcomes().values()]
+    return _sum([(len(given), int(np.count_nonzero(given > paid * (1 + _CLOSE)))) for given, paid in pairs])
+
+
+def _most_in_use(paths: Paths, rows: Rows) -> Floats:
+    """Find the most GPUs that run at one instant, in each replication."""
+    most = np.zeros(paths.replications)
+    for r in range(paths.replications):
+        part = slice(int(paths.offsets[r]), int(paths.offsets[r + 1]))
+        held = rows.outcome[part] == HELD
+        gpus = paths.gpus[part][held]
+        times = np.concatenate((rows.end[part][held], rows.start[part][held]))  # at one instant ends come first
+        order = np.argsort(times, kind="stable")
+        most[r] = np.cumsum(np.concatenate((-gpus, gpus))[order]).max(initial=0)
+    return most
+
+
+def fleet_is_never_over_full() -> Found:
+    """At no instant do more GPUs run than the fleet has."""
+    found = []
+    for ready, name, paths, _, rows in _served():
+        if gpus := ready.fleets[name].nodes * ready.fleets[name].gpus_per_node:
+            most = _most_in_use(paths, rows)
+            found.append((len(most), int(np.count_nonzero(most > gpus))))
+    return _sum(found)
+
+
+def _over_full_node(paths: Paths, rows: Rows, size: int) -> Found:
+    """Sweep each node: jobs that fit one node never hold more of it than it has."""
+    looked = over = 0
+    single = (rows.outcome == HELD) & (paths.gpus <= size)
+    replication = np.repeat(np.arange(paths.replications), np.diff(paths.offsets))
+    place = replication * (rows.node.max(initial=0) + 1) + rows.node
+    for node in np.unique(place[single]):
+        here = single & (place == node)
+        gpus = paths.gpus[here]
+        order = np.argsort(np.concatenate((rows.end[here], rows.start[here])), kind="stable")
+        looked += 1
+        over += bool(np.cumsum(np.concatenate((-gpus, gpus))[order]).max(initial=0) > size)
+    return looked, over
+
+
+def no_node_is_over_full() -> Found:
+    """At no instant do the jobs of one node hold more GPUs than it has."""
+    return _sum(
+        [
+            _over_full_node(paths, rows, ready.fleets[name].gpus_per_node)
+            for ready, name, paths, _, rows in _served()
+            if ready.fleets[name].nodes
+        ]
+    )
+
+
+def waits_are_within_patience() -> Found:
+    """No wait is negative or longer than the job's patience; who leaves the queue leaves at its end or at once."""
+    found = []
+    for _, _, paths, terms, rows in _served():
+        started = rows.outcome != NOT_STARTED
+        wait = (rows.start - paths.arrival)[started]
+        patience = terms.patience[started]
+        broken = (wait < 0) | (wait > patience)
+        broken |= (rows.outcome[started] == API) & (wait != 0) & (wait != patience)
+        found.append((len(wait), int(np.count_nonzero(broken))))
+    return _sum(found)
+
+
+def more_nodes_never_wait_longer() -> Found:
+    """With jobs of one GPU, one class and no way out, one more node makes no job start later."""
+    looked = broken = 0
+    for number in range(100):
+        each = world(number)
+        count = len(each.paths)
+        paths = replace(each.paths, gpus=np.ones(count, np.int64), priority=np.zeros(count, np.int64))
+        starts = []
+        for more in (0, 1):
+            rules = replace(each.fleet, nodes=each.fleet.nodes + more, queue_limit=2**62, backfill=False)
+            terms = replace(each.terms, patience=np.full(count, 2**62))
+            rows = fleet.serve(rules, paths, terms)
+            starts.append(np.where(rows.start < 0, 2**62, rows.start))
+        looked += count
+        broken += int(np.count_nonzero(starts[1] > starts[0]))
+    return looked, broken
+
+
+def plans_see_the_same_path() -> Found:
+    """Adding a plan or dropping one moves no job: paths hang on the workload and the seed alone."""
+    whole = Experiment.of(scenario(), 5)
+    paths = whole.paths(_REPLICATIONS)
+    looked = broken = 0
+    for name, plan in whole.scenario.plans.items():
+        alone = whole.scenario.model_copy(update={"plans": {name: plan}})
+        other = Experiment.of(alone, 5).paths(_REPLICATIONS)
+        same = len(other) == len(paths) and all(
+            np.array_equal(getattr(other, column), getattr(paths, column), equal_nan=column == "tokens")
+            for column in ("offsets", "arrival", "service", "gpus", "priority", "job_class", "tokens")
+        )
+        looked, broken = looked + len(paths), broken + (not same)
+    return looked, broken
+
+
+INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
+    lines_sum_to_the_bill,
+    jobs_carry_the_bill,
+    windows_move_no_mean,
+    every_job_has_one_outcome,
+    sums_count_every_job,
+    allocated_within_paid,
+    fleet_is_never_over_full,
+    no_node_is_over_full,
+    waits_are_within_patience,
+    more_nodes_never_wait_longer,
+    plans_see_the_same_path,
+)
+"""All checks; a check's name is its function's."""
+
+
+def run_invariant(check: Callable[[], Found]) -> dict[str, Any]:
+    """Run one check and write its row of the report."""
+    checked, broken = check()
+    return {"name": check.__name__, "checked": checked, "pass": broken == 0 and checked > 0}

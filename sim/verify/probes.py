@@ -1,0 +1,209 @@
+"""Statistics that theory states and no buyer asks for: each a formula over sums of the replications.
+
+A case asks for one by ``probes.<plan>.<scope>.<name>``. Scopes: ``classes.<class>`` and ``all`` (jobs that arrived
+after the warm-up), ``fleet`` (the plan as a process in time), ``jobs.<number>`` (one row of the first replication).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from sim.estimate import Estimate, jackknife
+from sim.jobs import API
+from sim.scenario.model import nearest
+from sim.units import to_hours
+from sim.verify.sums import (
+    Served,
+    Sums,
+    of_api,
+    of_busy_periods,
+    of_end,
+    of_jobs,
+    of_money,
+    of_queue,
+)
+
+Formula = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a statistic is, over which sums, by which formula of their totals."""
+
+    text: str
+    collect: Callable[[Served, int], Sums]
+    formula: Formula
+
+
+def _ratio(above: str, below: str) -> Formula:
+    """Divide one total by another."""
+    return lambda total: total[above] / total[below]
+
+
+def _variance(square: str, first: str, count: str) -> Formula:
+    """Mean of the square less the square of the mean."""
+    return lambda total: np.maximum(0.0, total[square] / total[count] - (total[first] / total[count]) ** 2)
+
+
+def _root(formula: Formula) -> Formula:
+    """Square root of another formula."""
+    return lambda total: np.sqrt(formula(total))
+
+
+def _over_replications(formula: Formula) -> Formula:
+    """Scale a variance over replications to be unbiased."""
+    return lambda total: formula(total) * total["replications"] / (total["replications"] - 1)
+
+
+def _skewness(total: Mapping[str, Any]) -> Any:
+    """Third central moment of the bill over its standard deviation cubed."""
+    n = total["replications"]
+    mean, square, cube = total["bill"] / n, total["bill2"] / n, total["bill3"] / n
+    return (cube - 3 * mean * square + 2 * mean**3) / np.maximum(1e-300, square - mean**2) ** 1.5
+
+
+def _peakedness(total: Mapping[str, Any]) -> Any:
+    """Variance of the jobs at the API over their mean."""
+    return _variance("api2", "api", "hours")(total) / (total["api"] / total["hours"])
+
+
+OF_JOBS: Final = {
+    "wait_share": Probe("share of jobs that cannot start at once", of_jobs, _ratio("waited", "jobs")),
+    "no_wait_share": Probe(
+        "share of jobs that start at once", of_jobs, lambda total: 1 - total["waited"] / total["jobs"]
+    ),
+    "held_wait_share": Probe("share of those served on own nodes that waited", of_jobs, _ratio("held_waited", "held")),
+    "wait_mean_h": Probe("mean wait of jobs that started or overflowed", of_jobs, _ratio("wait", "known")),
+    "wait_sd_h": Probe("standard deviation of that wait", of_jobs, _root(_variance("wait2", "wait", "known"))),
+    "wait_of_waiting_h": Probe("mean wait of those who wait", of_jobs, _ratio("wait", "waited_known")),
+    "held_wait_per_job_h": Probe(
+        "wait on own nodes over all jobs: overflow at once", of_jobs, _ratio("held_wait", "jobs")
+    ),
+    "held_sojourn_h": Probe("mean sojourn of jobs served on own nodes", of_jobs, _ratio("held_sojourn", "held")),
+    "overflow_of_waiting_share": Probe(
+        "share of those who wait that leave for the API", of_jobs, _ratio("left_waiting", "waited")
+    ),
+    "held_per_hour": Probe("jobs an hour that start on own nodes", of_jobs, _ratio("held", "hours")),
+    "not_held_per_hour": Probe("jobs an hour that do not", of_jobs, _ratio("not_held", "hours")),
+    "not_held_sd": Probe(
+        "standard deviation over replications of the number that does not",
+        of_jobs,
+        _root(_over_replications(_variance("not_held2", "not_held", "replications"))),
+    ),
+    "attributed_sd_usd": Probe(
+        "standard deviation of a job's attributed cost", of_jobs, _root(_variance("cost2", "cost", "jobs"))
+    ),
+}
+OF_FLEET: Final = {
+    "busy_gpus": Probe("mean number of GPUs given to jobs", of_money, _ratio("allocated", "hours")),
+    "idle_gpus": Probe(
+        "mean number of paid GPUs given to none",
+        of_money,
+        lambda total: (total["paid"] - total["allocated"]) / total["hours"],
+    ),
+    "idle_gpu_hours": Probe(
+        "paid GPU hours given to no job",
+        of_money,
+        lambda total: (total["paid"] - total["allocated"]) / total["replications"],
+    ),
+    "usd_per_hour": Probe("bill over the counted hours", of_money, _ratio("bill", "hours")),
+    "bill_skewness": Probe("skewness of the bill over replications", of_money, _skewness),
+    "api_mean": Probe("mean number of jobs in service at the API", of_api, _ratio("api", "hours")),
+    "api_variance": Probe("variance in time of that number", of_api, _variance("api2", "api", "hours")),
+    "api_peakedness": Probe("that variance over that mean", of_api, _peakedness),
+    "busy_period_h": Probe("mean length of a busy period of own nodes", of_busy_periods, _ratio("length", "periods")),
+    "busy_period_variance_h2": Probe(
+        "variance of that length", of_busy_periods, _variance("length2", "length", "periods")
+    ),
+    "busy_period_jobs": Probe("mean number of jobs served in one", of_busy_periods, _ratio("served", "periods")),
+    "queue_empty_share": Probe("share of time in which no job waits", of_queue, _ratio("queue_empty", "hours")),
+    "waiting": Probe("mean number of jobs of all classes that wait", of_money, _ratio("waiting", "hours")),
+    "all_idle_share": Probe("share of time in which every GPU is free", of_queue, _ratio("all_idle", "hours")),
+    "blocked_gpus": Probe("mean number of GPUs that are free while a job waits", of_queue, _ratio("blocked", "hours")),
+    "in_system_at_end": Probe(
+        "mean number of jobs at own nodes when the clock stops", of_end, _ratio("in_system", "replications")
+    ),
+    "completed": Probe("mean number of jobs completed on own nodes", of_end, _ratio("completed", "replications")),
+    "all_busy_at_end": Probe(
+        "probability that all GPUs are busy when the clock stops", of_end, _ratio("all_busy", "replications")
+    ),
+}
+OF_ROW: Final = {
+    "start_h": "when it started or was handed over",
+    "end_h": "when it ended",
+    "wait_h": "how long it waited",
+    "overflowed": "1 where it went to the API, else 0",
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A probe that a case asks for: of which plan, of which class (-1: none or all), or of which row."""
+
+    plan: str
+    name: str
+    job_class: int = -1
+    row: int = -1
+
+    @property
+    def probe(self) -> Probe:
+        """The probe, where it is one over replications."""
+        return (OF_JOBS | OF_FLEET)[self.name]
+
+
+def wish(key: str, plans: list[str], classes: list[str]) -> Wish:
+    """Read ``probes.<plan>.<scope>.<name>``.
+
+    Raises
+    ------
+    LookupError
+        With the nearest right word.
+    """
+    _, plan, scope, *rest = [*key.split("."), "", ""]
+    rest = [word for word in rest if word]
+    _choose(plan, plans, "plan")
+    _choose(scope, ["classes", "all", "fleet", "jobs"], "scope")
+    if scope in ("classes", "jobs"):
+        which, rest = (rest[0] if rest else ""), rest[1:]
+        if scope == "classes":
+            _choose(which, classes, "class")
+        elif not which.isdigit():
+            raise LookupError(f"{key} must name a job by its number, from 0")
+    known: dict[str, Any] = {"classes": OF_JOBS, "all": OF_JOBS, "fleet": OF_FLEET, "jobs": OF_ROW}
+    name = ".".join(rest)
+    _choose(name, list(known[scope]), "probe")
+    if scope == "jobs":
+        return Wish(plan, name, row=int(which))
+    return Wish(plan, name, job_class=classes.index(which) if scope == "classes" else -1)
+
+
+def _choose(word: str, words: list[str], what: str) -> None:
+    """Refuse a word that is not among those known."""
+    if word not in words:
+        raise LookupError(f"{what} {word!r} is not known; {nearest(word, words)}")
+
+
+def estimate(formula: Formula, sums: Sums, confidence: float) -> Estimate:
+    """Put an interval around a formula of totals, by leaving out each replication in turn."""
+    count = len(next(iter(sums.values())))
+    sums = sums | {"replications": np.ones(count)}
+    totals = {name: float(each.sum()) for name, each in sums.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(formula({name: np.float64(total) for name, total in totals.items()}))
+        without = np.asarray(formula({name: totals[name] - each for name, each in sums.items()}), dtype=np.float64)
+    return jackknife(value, without, confidence)
+
+
+def of_row(wished: Wish, served: Served) -> float | None:
+    """Look up one row of the first replication; None where the job has none of that."""
+    row, rows = wished.row, served.rows
+    if row >= served.paths.offsets[1]:
+        return None
+    start, end, arrival = rows.start[row], rows.end[row], served.paths.arrival[row]
+    if wished.name == "overflowed":
+        return float(rows.outcome[row] == API)
+    if start < 0:
+        return None
+    return float(to_hours({"start_h": start, "end_h": end, "wait_h": start - arrival}[wished.name]))

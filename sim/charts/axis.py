@@ -11,6 +11,7 @@ from sim.charts.place import Room
 from sim.charts.reading import Sweep, waits_only
 from sim.charts.style import GREY, SMALL_SIZE, limits, spans_decade, ticks, write
 from sim.charts.words import plan_word
+from sim.units import Floats
 
 _NICE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -89,6 +90,8 @@ def dress_x(axes: Axes, panel: Panel, labels: bool) -> None:
         shown = [name.replace("$", r"\$") for name in sweep.names]
         axes.xaxis.set_major_locator(FixedLocator(list(sweep.x)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown[int(value)]))
+    elif len(sweep.x) == 1:
+        axes.xaxis.set_major_locator(FixedLocator(list(sweep.x)))
     axes.tick_params(axis="x", labelbottom=labels)
 
 
@@ -107,27 +110,37 @@ def show_beyond(room: Room, panel: Panel, say: bool = True) -> None:
         room.block_span(start, end)
 
 
-def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
-    """Show on top how well a plan's paid GPUs are used, where that grows along the axis."""
-    sweep = panel.sweep
+def rising(sweep: Sweep, plan: str) -> tuple[Floats, Floats] | None:
+    """Take the utilization of a plan where it grows along the axis; None where it does not."""
     used = np.where(sweep.eligible(plan), sweep.utilization(plan), np.nan)
     known = np.isfinite(used)
     if known.sum() < 2 or sweep.names or not (np.diff(used[known]) > 0).all() or np.ptp(used[known]) < 0.05:
+        return None
+    return sweep.x[known], used[known]
+
+
+def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
+    """Show on top how well a plan's paid GPUs are used, where that grows along the axis."""
+    if (found := rising(panel.sweep, plan)) is None:
         return
-    x, y = sweep.x[known], used[known]
+    x, y = found
     nice = [value for value in _NICE if y[0] <= value <= y[-1]]
     places = np.interp(nice, y, x)
+    top = axes.secondary_xaxis("top")
+    top.xaxis.set_major_locator(FixedLocator([float(places[k]) for k in _apart(panel, places)]))
+    top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * np.interp(value, x, y):.0f} %"))
+    top.xaxis.set_minor_locator(FixedLocator([]))
+    text = f"utilization of {plan_word(plan)}: share of its paid GPU time given to jobs"
+    top.set_xlabel(text, parse_math=False, size=SMALL_SIZE)
+    top.tick_params(labelsize=SMALL_SIZE)
+
+
+def _apart(panel: Panel, places: Floats) -> list[int]:
+    """Choose places that leave room for their labels."""
     scale = np.log if panel.log else np.asarray
     shares = (scale(places) - scale(panel.low)) / (scale(panel.high) - scale(panel.low))
     chosen: list[int] = []
-    for k in range(len(nice)):
-        if not chosen or shares[k] - shares[chosen[-1]] > 0.06:
+    for k, share in enumerate(shares):
+        if not chosen or share - shares[chosen[-1]] > 0.06:
             chosen.append(k)
-    top = axes.secondary_xaxis("top")
-    top.xaxis.set_major_locator(FixedLocator([float(places[k]) for k in chosen]))
-    top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * np.interp(value, x, y):.0f} %"))
-    top.xaxis.set_minor_locator(FixedLocator([]))
-    top.set_xlabel(
-        f"utilization of {plan_word(plan)}: share of its paid GPU time given to jobs", parse_math=False, size=SMALL_SIZE
-    )
-    top.tick_params(labelsize=SMALL_SIZE)
+    return chosen

@@ -13,10 +13,10 @@ from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_d
 from sim.charts.words import job_words, listed, plain, plan_word, provenance, sentence, usd
 from sim.units import Floats
 
-_LEFT, _COLUMN, _ROW, _TOP, _BOTTOM = 1.35, 0.62, 0.82, 0.2, 0.55
-"""Inches: left of the panel, a column of numbers, a plan's row, above and below the panel."""
+_COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
+"""Inches: a column of numbers, a plan's row, above and below the panel."""
 
-_BINS = 160
+_MOST_BINS = 160
 _COLUMNS = (("p5", "p5"), ("p50", "median"), ("mean", "mean"), ("p95", "p95"))
 _TAIL = (0.002, 0.998)
 """What lies outside these quantiles is not drawn."""
@@ -91,19 +91,21 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     height = _ROW * len(plans)
     right = 0.25 + _COLUMN * len(_COLUMNS)
     page = sheet(title, _note(study, job_class), provenance(study.result), _TOP + height + _BOTTOM)
-    axes = page.axes(_LEFT, right, _TOP, height)
+    left = 0.4 + 0.1 * max(len(plan_word(plan)) for plan in plans)
+    axes = page.axes(left, right, _TOP, height)
     values = {plan: study.outcomes[plan].classes[job_class].values for plan in plans}
     look = looks(list(study.scenario.plans))
     ends = np.concatenate([_ends(values[plan]["fully_loaded"]) for plan in plans])
     log = spans_decade(ends)
     low, high = limits(ends, log, 0.02, 0.02)
     ticks(axes, "x", low, high, log=log)
-    bins = np.geomspace(low, high, _BINS) if log else np.linspace(low, high, _BINS)
+    count = int(min(_MOST_BINS, 12 + 5 * len(next(iter(values.values()))["fully_loaded"]) ** (1 / 3)))
+    bins = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     for row, plan in enumerate(plans):
         base = len(plans) - 1.0 - row
         _hill(axes, values[plan], bins, base, look[plan])
         _bar(axes, _costs(study, plan, job_class), base, look[plan], plan)
-        _numbers(axes, _costs(study, plan, job_class), base, plan_word(plan), WIDTH - _LEFT - right)
+        _numbers(axes, _costs(study, plan, job_class), base, plan_word(plan), WIDTH - left - right)
     axes.set_ylim(-0.35, len(plans) - 0.15)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.charts.reading import Sweep, focus, waits_only
-from sim.charts.words import key_words, listed, plain, plan_word, sentence
+from sim.charts.words import job_words, key_words, listed, plain, plan_word, sentence, usd
+from sim.estimate import Estimate
+
+_MOST_LETTERS = 150
+"""About two lines of a title."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,27 @@ class Standing:
     at: float = np.nan
 
 
+def crossing(sweep: Sweep, a: str, b: str) -> Estimate | None:
+    """Find where two plans change places: both must somewhere be the cheaper, a touch is no change."""
+    both = sweep.eligible(a) & sweep.eligible(b)
+    difference = (sweep.bill(a) - sweep.bill(b))[both]
+    if not len(difference) or not difference.min() < 0 < difference.max():
+        return None
+    at: Estimate | None = sweep.grid.break_even(a, b)["at"]
+    return None if at is None or at.value is None else at
+
+
 def standing(sweep: Sweep, plan: str, other: str) -> Standing:
     """Hold one plan against another by their mean bills and their break-even."""
     both = sweep.eligible(plan) & sweep.eligible(other)
     difference = (sweep.bill(plan) - sweep.bill(other))[both]
     if not len(difference) or np.isnan(difference).any():
         return Standing(other, "nowhere")
-    at = sweep.grid.break_even(plan, other)["at"]
+    at = crossing(sweep, plan, other)
     if at is not None and at.value is not None:
         later = difference[sweep.x[both] > at.value]
-        cheaper_later = later[0] < 0 if len(later) else difference[0] > 0
-        return Standing(other, "above" if cheaper_later else "below", float(at.value))
-    if _alike(sweep, plan, other):
+        return Standing(other, "above" if later[0] < 0 else "below", float(at.value))
+    if not difference.any() or _alike(sweep, plan, other):
         return Standing(other, "alike")
     if difference.min() < 0 < difference.max():
         return Standing(other, "nowhere")
@@ -61,51 +74,73 @@ def _bounds(sweep: Sweep, plan: str) -> str:
     """Name the values within which a plan was compared."""
     unit = key_words(sweep.grid.scenario, sweep.key)[1]
     places = sweep.x[sweep.eligible(plan)]
-    capacity = sweep.capacity(plan) if unit else None
-    if capacity is not None and waits_only(sweep.grid.scenario, plan) and places[-1] >= capacity / 2:
+    capacity = sweep.capacity(plan)
+    if capacity is not None and waits_only(sweep.grid.scenario, plan) and capacity / 2 <= places[-1]:
         return f"below its capacity of {plain(capacity)}{unit}"
-    if sweep.names or len(places) == 1:
-        return (
-            f"at {sweep.names[0] if sweep.names else plain(places[0])}{unit}"
-            if len(places) == 1
-            else "at any value compared"
-        )
-    return f"from {plain(places[0])} to {plain(places[-1])}{unit}"
+    if len(places) == 1:
+        return f"at {sweep.place(int(np.flatnonzero(sweep.eligible(plan))[0]))}"
+    return "at any value compared" if sweep.names else f"from {plain(places[0])} to {plain(places[-1])}{unit}"
 
 
 def _joined(found: Sequence[Standing], how: str) -> str:
     return listed([plan_word(each.other) for each in found if each.how == how], "or" if how == "never" else "and")
 
 
-def _crossings(found: Sequence[Standing]) -> str:
-    """Say where a plan begins or ceases to be the cheaper one."""
-    parts = [f"{plan_word(each.other)} {each.how} {plain(each.at)}" for each in found if each.how in ("above", "below")]
-    return listed(parts, "and")
+def _crossings(sweep: Sweep, found: Sequence[Standing]) -> str:
+    """Say where a plan begins or ceases to be the cheaper one; the unit is said once."""
+    crossed = [each for each in found if each.how in ("above", "below")]
+    unit = "" if any(each.how == "never" for each in found) else key_words(sweep.grid.scenario, sweep.key)[1]
+    return listed([f"{plan_word(each.other)} {each.how} {plain(each.at)}" for each in crossed], "and") + unit
 
 
-def sweep_finding(sweep: Sweep, plans: Sequence[str]) -> str:
+def sweep_finding(sweep: Sweep, plans: Sequence[str], job_class: str) -> str:
     """Say where one plan beats the others, or which is cheapest where none changes place.
 
     The plan spoken of is the first whose jobs all wait for held nodes.
     """
     subject = focus(sweep.grid.scenario, plans)
+    if len(plans) == 1:
+        return _alone(sweep, subject, job_class)
     found = [standing(sweep, subject, other) for other in plans if other != subject]
     found = [each for each in found if each.how != "nowhere"]
-    hows = {each.how for each in found}
     if not found:
-        reason = sweep.results[-1]["plans"][subject]["reason"]
-        return sentence(f"{plan_word(subject)}: {reason}" if reason else f"{plan_word(subject)}: USD per job")
-    if not hows & {"above", "below"}:
+        reason = next((each["plans"][subject]["reason"] for each in sweep.results), None)
+        return sentence(f"{plan_word(subject)} does nowhere the same work as another plan: {reason or 'no number'}")
+    if not {each.how for each in found} & {"above", "below"}:
         return _no_change(sweep, plans, subject)
+    return sentence(_shortened(f"{plan_word(subject)} ", _clauses(sweep, subject, found)))
+
+
+def _clauses(sweep: Sweep, subject: str, found: Sequence[Standing]) -> list[str]:
+    """Say how a plan does against the others, the most telling first."""
+    hows = {each.how for each in found}
     clauses = []
     if "never" in hows:
-        clauses.append(f"never beats {_joined(found, 'never')} {_bounds(sweep, subject)}")
-    clauses.append(f"{'it ' if clauses else ''}beats {_crossings(found)}")
+        clauses.append(f"never beats {_joined(found, 'never')} {_bounds(sweep, subject)}; it ")
+    clauses.append(f"beats {_crossings(sweep, found)}")
     if "always" in hows:
-        clauses[-1] += f", and {_joined(found, 'always')} throughout"
+        clauses.append(f", and {_joined(found, 'always')} throughout")
     if "alike" in hows:
-        clauses.append(f"it costs as much as {_joined(found, 'alike')}")
-    return sentence(f"{plan_word(subject)} " + "; ".join(clauses))
+        clauses.append(f"; it costs as much as {_joined(found, 'alike')}")
+    return clauses
+
+
+def _shortened(start: str, clauses: list[str]) -> str:
+    """Join clauses, and leave out the last ones where all would not fit on two lines."""
+    while len(clauses) > 1 and len(start + "".join(clauses)) > _MOST_LETTERS:
+        clauses = clauses[:-1]
+    return (start + "".join(clauses)).removesuffix("; it ")
+
+
+def _alone(sweep: Sweep, plan: str, job_class: str) -> str:
+    """Say what a job costs at the ends of the axis, where there is but one plan."""
+    mean = np.where(sweep.eligible(plan), sweep.cost(plan, job_class, "mean"), np.nan)
+    known = np.flatnonzero(np.isfinite(mean))
+    name, run = plan_word(plan), job_words(sweep.grid.scenario, job_class)[1]
+    if not len(known):
+        return sentence(f"{name}: no {run} whose cost is known")
+    ends = [f"{usd(mean[k])} USD at {sweep.place(int(k))}" for k in sorted({int(known[0]), int(known[-1])})]
+    return sentence(f"a {run} costs {' and '.join(ends)} on the mean under {name}")
 
 
 def _no_change(sweep: Sweep, plans: Sequence[str], subject: str) -> str:

@@ -12,7 +12,7 @@ from sim.charts.place import End, Room, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_plans
 from sim.charts.sheet import sheet
 from sim.charts.style import INK, SMALL_SIZE, looks, theme, ticks, write
-from sim.charts.words import key_words, plain, plan_word, provenance, rough, sentence
+from sim.charts.words import key_words, plan_word, provenance, rough, sentence
 from sim.units import Floats
 
 IDLE: Final = ("held_idle", "on_demand_idle", "spot_idle")
@@ -70,16 +70,18 @@ def _finding(sweep: Sweep, plans: list[str]) -> str:
     subject = focus(sweep.grid.scenario, plans)
     idle, share = _shares(sweep, subject)
     known = np.flatnonzero(np.isfinite(share))
-    name, unit = plan_word(subject), key_words(sweep.grid.scenario, sweep.key)[1]
+    name = plan_word(subject)
     if not len(known):
         return sentence(f"{name} is nowhere eligible")
-    parts = []
-    for k in (known[0], known[-1]) if len(known) > 1 else (known[0],):
-        place = sweep.names[k] if sweep.names else plain(sweep.x[k])
-        parts.append(f"{rough(idle[k])} at {place}{unit} ({100 * share[k]:.0f} % of what its GPUs cost)")
-    first, *rest = parts
-    first = first.replace(" at ", " USD a year for idle GPUs at ", 1)
-    return sentence(f"{name} pays {first}" + (f", {rest[0].split(' of what')[0]})" if rest else ""))
+    first, last = int(known[0]), int(known[-1])
+    start = f"{name} pays {rough(idle[first])} USD a year for idle GPUs"
+    part = f"({100 * share[first]:.0f} % of what its GPUs cost)"
+    if rough(idle[first]) == rough(idle[last]):
+        return sentence(
+            f"{start} {part}" + (" at every value compared" if last > first else f" at {sweep.place(first)}")
+        )
+    end = f"{rough(idle[last])} at {sweep.place(last)} ({100 * share[last]:.0f} %)"
+    return sentence(f"{start} at {sweep.place(first)} {part}, {end}")
 
 
 def _draw(sweep: Sweep, plans: list[str], title: str) -> Figure:
@@ -117,8 +119,12 @@ def _money(axes: Axes, sweep: Sweep, plans: Sequence[str], panel: Panel) -> None
     dress_x(axes, panel, labels=True)
     found = {plan: _shares(sweep, plan) for plan in plans}
     found = {plan: both for plan, both in found.items() if (both[1] > _SEEN).any()}
-    most = max((float(np.nanmax(idle)) for idle, _ in found.values()), default=1.0)
-    ticks(axes, "y", 0, 1.18 * most, log=False, most=6)
+    tops = [
+        np.fmax(idle, np.where(np.isfinite(idle), sweep.yearly(plan, IDLE)[2], np.nan))
+        for plan, (idle, _) in found.items()
+    ]
+    most = float(np.nanmax(np.concatenate(tops))) if tops else 1.0
+    ticks(axes, "y", 0, 1.15 * most, log=False, most=6)
     axes.set_ylabel("idle GPUs, USD a year")
     for plan, (idle, _) in found.items():
         _, low, high = sweep.yearly(plan, IDLE)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 
+from sim.charts.finding import crossing
 from sim.charts.place import Room, Spot, around_point, leader
 from sim.charts.reading import Sweep
 from sim.charts.style import GREY, INK, SMALL_SIZE, write
@@ -23,21 +23,22 @@ def mark_break_evens(axes: Axes, sweep: Sweep, job_class: str, plans: Sequence[s
     """Mark where two plans cost the same, with the interval of that."""
     unit = key_words(sweep.grid.scenario, sweep.key)[1]
     pairs = [(a, b) for i, a in enumerate(plans) for b in plans[i + 1 :]]
-    found = [(a, b, at) for a, b in pairs if (at := sweep.grid.break_even(a, b)["at"]) is not None]
-    for number, (a, b, at) in enumerate(sorted(found, key=lambda each: float(each[2].value))):
-        _break_even_line(axes, at.value, at.low, at.high)
-        y = np.interp(at.value, sweep.x, sweep.cost(a, job_class, "mean"))
-        axes.plot([at.value], [y], marker="o", markersize=7, color=INK, fillstyle="none", linestyle="none", zorder=5)
+    found = [(a, b, at) for a, b in pairs if (at := crossing(sweep, a, b)) is not None]
+    for number, (a, b, at) in enumerate(sorted(found, key=lambda each: each[2].value or 0.0)):
+        value = at.value or 0.0
+        _break_even_line(axes, value, at.low, at.high)
+        if len(sweep.grid.scenario.workload) == 1:  # the bills of several classes cross elsewhere than one class's cost
+            y = room.height(value, sweep.x, sweep.cost(a, job_class, "mean"))
+            axes.plot([value], [y], marker="o", markersize=7, color=INK, fillstyle="none", linestyle="none", zorder=5)
         if number < _MOST_NAMED:
             text = f"{plan_word(a)} = {plan_word(b)}\nat {around(at, unit)}"
-            x = room.fraction(at.value, y)[0]
             label = write(axes, 0, 0, text, size=SMALL_SIZE, linespacing=1.2, zorder=6, bbox=_PAPER)
-            room.put(label, _beside(x))
+            room.put(label, _beside(room.fraction(value, axes.get_ylim()[1])[0]))
 
 
 def _break_even_line(axes: Axes, value: float, low: float | None, high: float | None) -> None:
     if low is not None and high is not None:
-        axes.axvspan(low, high, color=GREY, alpha=0.25, linewidth=0, zorder=0.9)
+        axes.axvspan(low, high, color=GREY, alpha=0.15, linewidth=0, zorder=0.9)
     axes.axvline(value, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
 
 

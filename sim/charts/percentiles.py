@@ -1,19 +1,17 @@
 """The percentile cost chart: what a job costs under each plan along a swept number, and how long it waits."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.charts.axis import Panel, dress_x, show_beyond, top_axis
+from sim.charts.axis import Panel, dress_x, rising, show_beyond, top_axis
 from sim.charts.finding import sweep_finding
 from sim.charts.marks import Point, Strip, mark_break_evens, mark_points, mark_strips
 from sim.charts.place import End, Room, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_class, pick_plans
-from sim.charts.sheet import Sheet
-from sim.charts.sheet import sheet as sheet_of
+from sim.charts.sheet import sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
 from sim.charts.words import job_words, key_words, plain, plan_word, provenance
 from sim.units import Floats
@@ -62,7 +60,7 @@ def cost_percentiles(
     sweep = Sweep.of(grid)
     name, shown = pick_class(grid.scenario, job_class), pick_plans(grid.scenario, plans)
     with theme():
-        return _draw(sweep, name, shown, points, strips, title or sweep_finding(sweep, shown))
+        return _draw(sweep, name, shown, points, strips, title or sweep_finding(sweep, shown, name))
 
 
 def _draw(
@@ -70,31 +68,37 @@ def _draw(
 ) -> Figure:
     waiting = [plan for plan in plans if np.nanmax(np.append(sweep.wait(plan, job_class, "mean"), 0)) > 0]
     run = job_words(sweep.grid.scenario, job_class)[1]
-    sheet = _sheet(title, run, sweep.results[0], bool(waiting))
-    right = 0.45 + 0.075 * max(len(plan_word(plan)) + 11 * (plan in waiting) for plan in plans)
-    upper = sheet.axes(_LEFT, right, _OVER, _UPPER)
+    subject = focus(sweep.grid.scenario, plans)
+    over = _OVER if rising(sweep, subject) else 0.1
+    lower = max(_LOWER, 0.35 * len(waiting) + 0.15) if waiting else 0.0
+    body = over + _UPPER + (_GAP + lower if waiting else 0.0) + _UNDER
+    page = sheet(title, _note(run), provenance(sweep.results[0]), body)
+    right = 0.45 + 0.075 * max(len(plan_word(plan)) + 12 * (plan in waiting) for plan in plans)
+    upper = page.axes(_LEFT, right, over, _UPPER)
     panel = Panel.of(sweep, plans)
-    _costs(upper, sweep, job_class, plans, points, strips)
+    _costs(
+        upper, sweep, job_class, plans, [usd for _, usd, _ in points] + [usd for strip in strips for usd in strip[:2]]
+    )
     dress_x(upper, panel, labels=not waiting)
     upper.set_ylabel(f"USD per {run}, fully loaded", parse_math=False)
-    _label(upper, sweep, job_class, plans, panel, points, strips)
-    top_axis(upper, panel, focus(sweep.grid.scenario, plans))
+    room = _label(upper, sweep, job_class, plans, panel)
+    mark_points(upper, points, room)
+    mark_strips(upper, strips, room)
+    top_axis(upper, panel, subject)
     last = upper
     if waiting:
-        last = sheet.axes(_LEFT, right, _OVER + _UPPER + _GAP, _LOWER)
+        last = page.axes(_LEFT, right, over + _UPPER + _GAP, lower)
         _waits(last, sweep, job_class, waiting, panel)
     last.set_xlabel(key_words(sweep.grid.scenario, sweep.key)[0], parse_math=False)
-    return sheet.figure
+    return page.figure
 
 
-def _sheet(title: str, run: str, result: dict[str, Any], waits: bool) -> Sheet:
-    """Make the sheet: one panel, or two where jobs wait."""
-    note = (
+def _note(run: str) -> str:
+    """Say how to read the chart."""
+    return (
         f"Line: median over {run}s; dashed: mean; band: 5th to 95th percentile of {run}s "
         "(their spread, not an error).\nFully loaded: with the share of idle GPUs, staff and overhead."
     )
-    body = _OVER + _UPPER + (_GAP + _LOWER if waits else 0.0) + _UNDER
-    return sheet_of(title, note, provenance(result), body)
 
 
 def _curves(sweep: Sweep, job_class: str, plan: str) -> dict[str, Floats]:
@@ -105,20 +109,19 @@ def _curves(sweep: Sweep, job_class: str, plan: str) -> dict[str, Floats]:
     }
 
 
-def _costs(
-    axes: Axes, sweep: Sweep, job_class: str, plans: list[str], points: Sequence[Point], strips: Sequence[Strip]
-) -> None:
-    """Draw the cost of each plan."""
-    reach = [np.array([value for point in points for value in point[1:2]] + [v for s in strips for v in s[:2]])]
+def _costs(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], others: Sequence[float]) -> None:
+    """Draw the cost of each plan on an axis that holds some other figures too."""
+    reach = [np.array(others, dtype=np.float64)]
     look = looks(list(sweep.grid.scenario.plans))
     for plan in plans:
         curves = _curves(sweep, job_class, plan)
         _band(axes, sweep.x, curves, look[plan], plan)
         beyond = np.where(~_inner(sweep.eligible(plan)), sweep.cost(plan, job_class, "p50"), np.nan)
         axes.plot(sweep.x, beyond, color=GREY, linewidth=1.0, linestyle=(0, (1, 2)), label=f"{plan} not eligible")
-        reach += [*curves.values(), beyond]
+        reach += curves.values()
     values = np.concatenate(reach)
-    ticks(axes, "y", *limits(values, spans_decade(values), 0.06, 0.1), log=spans_decade(values))
+    log = spans_decade(values)
+    ticks(axes, "y", *limits(values, log, 0.06, 0.1), log=log)
 
 
 def _inner(eligible: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -132,22 +135,17 @@ def _band(axes: Axes, x: Floats, curves: dict[str, Floats], look: Look, plan: st
     """Draw median, mean and band of one plan."""
     if np.count_nonzero(np.isfinite(curves["p50"])) > 1:
         axes.fill_between(x, curves["p5"], curves["p95"], color=look.colour, alpha=0.10, linewidth=0)
+    else:
+        axes.vlines(x, curves["p5"], curves["p95"], color=look.colour, linewidth=4, alpha=0.25)
+        axes.plot(x, curves["mean"], color=look.colour, marker="_", markersize=12, linestyle="none")
     for which in ("p5", "p95"):
         axes.plot(x, curves[which], color=look.colour, linewidth=0.7, alpha=0.6, label=f"{plan} {which}")
     axes.plot(x, curves["mean"], color=look.colour, linewidth=1.2, linestyle=(0, (4, 2)), label=f"{plan} mean")
     axes.plot(x, curves["p50"], color=look.colour, linewidth=1.9, marker=look.marker, markersize=4, label=f"{plan} p50")
 
 
-def _label(
-    axes: Axes,
-    sweep: Sweep,
-    job_class: str,
-    plans: list[str],
-    panel: Panel,
-    points: Sequence[Point],
-    strips: Sequence[Strip],
-) -> None:
-    """Label the lines, the breaks between plans and what the results are held against."""
+def _label(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Panel) -> Room:
+    """Label the lines, what plans cannot serve and the breaks between them; return the room that is left."""
     room = Room(axes)
     look = looks(list(sweep.grid.scenario.plans))
     ends = []
@@ -159,8 +157,7 @@ def _label(
     label_ends(room, ends)
     show_beyond(room, panel)
     mark_break_evens(axes, sweep, job_class, plans, room)
-    mark_points(axes, points, room)
-    mark_strips(axes, strips, room)
+    return room
 
 
 def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Panel) -> None:
@@ -183,7 +180,7 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
     for hours in lines.values():
         room.block_line(sweep.x, hours)
     ends = [
-        End(x, y, f"{plan_word(plan)} {which} {plain(y, 2)} h", look[plan])
+        End(x, y, f"{plan_word(plan)} {which} {_hours(y)}", look[plan])
         for (plan, which), hours in lines.items()
         for x, y in [last_point(sweep.x, hours)]
     ]
@@ -192,6 +189,11 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
     subject = focus(sweep.grid.scenario, plans)
     for which in ("mean", "p95"):
         _values(axes, sweep, subject, lines[subject, which], room)
+
+
+def _hours(value: float) -> str:
+    """Write a wait, not finer than it matters."""
+    return f"{plain(value, 2)} h" if value >= 0.01 or value == 0 else "under 0.01 h"
 
 
 def _values(axes: Axes, sweep: Sweep, plan: str, hours: Floats, room: Room) -> None:
@@ -203,6 +205,5 @@ def _values(axes: Axes, sweep: Sweep, plan: str, hours: Floats, room: Room) -> N
     middle = known[int(np.nanargmin(np.abs(full - 0.5)))] if np.isfinite(full).any() else known[0]
     x, y = room.fraction(sweep.x[middle], hours[middle])
     axes.plot([sweep.x[middle]], [hours[middle]], "o", markersize=3, color=INK, label="_value")
-    unit = key_words(sweep.grid.scenario, sweep.key)[1]
-    text = f"{plain(hours[middle], 2)} h" + (f" at {plain(sweep.x[middle])}{unit}" if unit else "")
+    text = f"{_hours(hours[middle])} at {sweep.place(int(middle))}"
     room.put(write(axes, 0, 0, text, size=SMALL_SIZE, color=INK), near(x, y))

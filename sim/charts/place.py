@@ -94,6 +94,14 @@ class Room:
         where = self.axes.transAxes.inverted().transform(self.axes.transData.transform((x, y)))
         return float(where[0]), float(where[1])
 
+    def height(self, x: float, xs: Floats, ys: Floats) -> float:
+        """Read a drawn line's height at some x: straight between its points as it is seen, whatever the scales."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            line = self.axes.transData.transform(np.column_stack([xs, ys]))
+        pixel = self.axes.transData.transform((x, self.axes.get_ylim()[0]))[0]
+        y = np.interp(pixel, line[:, 0], line[:, 1])
+        return float(self.axes.transData.inverted().transform((pixel, y))[1])
+
     def cost(self, box: Bbox) -> float:
         """Say how bad a place is: labels covered, edges crossed, pixels of lines covered."""
         frame = self.axes.get_window_extent()
@@ -183,7 +191,8 @@ def label_ends(room: Room, ends: Sequence[End], size: float = SMALL_SIZE + 1) ->
     axes, known = room.axes, [end for end in ends if np.isfinite(end.y)]
     if not known:
         return
-    places = np.array([room.fraction(end.x, end.y) for end in known])
+    low, high = axes.get_ylim()
+    places = np.array([room.fraction(end.x, min(max(end.y, low), high)) for end in known])
     height = axes.get_window_extent().height / axes.figure.dpi * 72
     y = spread(places[:, 1], 1.3 * size / height, 0.02, 0.98)
     for end, (x0, y0), y1 in zip(known, places, y, strict=True):

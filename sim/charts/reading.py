@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sim.charts.words import key_words, plain
 from sim.estimate import Estimate
 from sim.faults import InputError
 from sim.scenario import Scenario
@@ -147,6 +148,10 @@ class Sweep:
             if len(paid) == 1 and paid[0].low is not None:
                 found[1:, k] = paid[0].low / years, paid[0].high / years
         return found[0], found[1], found[2]
+
+    def place(self, k: int) -> str:
+        """Write one value of the key with its unit: "6 a day"."""
+        return self.names[k] if self.names else f"{plain(self.x[k])}{key_words(self.grid.scenario, self.key)[1]}"
 
     def capacity(self, plan: str) -> float | None:
         """Value of the key at which the offered load reaches a plan's GPUs; None where no queue can be overrun."""

@@ -45,7 +45,7 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
     body : float
         Height of all panels with their labels, in inches.
     """
-    rows = [(wrapped(title, 84), TITLE_SIZE, "bold", INK), (note, SMALL_SIZE, "normal", GREY)]
+    rows = [(wrapped(title, 78), TITLE_SIZE, "bold", INK), (note, SMALL_SIZE, "normal", GREY)]
     heights = [_height(text, size) for text, size, _, _ in rows]
     foot = textwrap.fill(source, 148)
     head = _MARGIN + sum(heights) + 0.1

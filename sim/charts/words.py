@@ -89,7 +89,7 @@ def job_words(scenario: Scenario, job_class: str) -> tuple[str, str]:
 
 
 def key_words(scenario: Scenario, key: str) -> tuple[str, str]:
-    """Name a swept key for the axis and as a unit behind its values: ("fine-tune runs a day", " a day")."""
+    """Name a swept key for the axis and behind its values: ("fine-tune runs a day", " a day")."""
     *path, last = key.split(".")
     if last == "rate_per_day" and len(path) == 3 and path[1] in scenario.workload:
         job_class = scenario.workload[path[1]]
@@ -97,7 +97,7 @@ def key_words(scenario: Scenario, key: str) -> tuple[str, str]:
         plural = f"{job_words(scenario, path[1])[0]}s"
         return (f"batches of {plural} a day" if batched else f"{plural} a day"), " a day"
     where = ": ".join(words(part) for part in path)
-    return (f"{words(last)} ({where})" if where else words(last)), ""
+    return (f"{words(last)} ({where})" if where else words(last)), f" {words(last)}"
 
 
 def provenance(result: dict[str, Any], reads: str = "") -> str:

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from worlds import examples
 
 from sim.estimate import (
     Estimate,
@@ -200,7 +201,7 @@ runs_of_values = st.lists(st.lists(st.integers(0, 6) | st.floats(0, 100), max_si
 
 
 @given(runs_of_values)
-@settings(max_examples=300)
+@examples(300)
 def test_exact_quantiles_are_numpys_with_each_replication_left_out(runs):
     values = np.array([value for run in runs for value in run], dtype=np.float64)
     offsets = np.cumsum([0, *map(len, runs)])

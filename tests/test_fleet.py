@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from worlds import API, HELD, HIRED, NOT_STARTED, fleet, jobs, random_worlds, table, terms
+from worlds import API, HELD, HIRED, NOT_STARTED, examples, fleet, jobs, random_worlds, table, terms
 
 from sim import fleet as kernel
 from sim import reference
@@ -192,7 +192,7 @@ def test_a_plan_without_nodes_serves_at_once(serve, by, end):
 
 
 @given(random_worlds())
-@settings(max_examples=1000)
+@examples(1000)
 def test_kernel_and_simpy_agree_row_by_row(world):
     rules, paths, wanted = world
     ours, told = kernel.serve(rules, paths, wanted), reference.serve(rules, paths, wanted)
@@ -210,7 +210,7 @@ def test_a_changed_row_is_seen():  # negative control of the comparison above
 
 
 @given(random_worlds())
-@settings(max_examples=200)
+@examples(200)
 def test_invariants_of_a_fleet(world):
     rules, paths, wanted = world
     rows = kernel.serve(rules, paths, wanted)
@@ -229,7 +229,7 @@ def test_invariants_of_a_fleet(world):
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=40), st.integers(1, 4))
-@settings(max_examples=200)
+@examples(200)
 def test_one_more_server_never_makes_anybody_wait_longer(pairs, nodes):
     arrival, service = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T / 60
     paths = jobs(arrival, service)

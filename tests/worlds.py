@@ -1,6 +1,9 @@
 """Small worlds written by hand: jobs in hours, scenarios in YAML. What a test expects stands in the test."""
 
+import os
+
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from sim.jobs import API, HELD, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
@@ -14,6 +17,7 @@ __all__ = [
     "HELD",
     "HIRED",
     "NOT_STARTED",
+    "examples",
     "fleet",
     "jobs",
     "random_worlds",
@@ -44,6 +48,12 @@ plans:
     api: {offer: openai_2023_08}
 """
 """The article's three plans; a reserved p4d serves at most 12 runs a day."""
+
+
+def examples(count: int) -> settings:
+    """So many examples of hypothesis; a tenth where the kernels are slowed down to be checked (test_kernels)."""
+    slow = {"NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"} & set(os.environ)
+    return settings(max_examples=count // 10 if slow else count)
 
 
 def jobs(arrival, service, gpus=1, priority=0, tokens=1.0, job_class=0) -> Paths:

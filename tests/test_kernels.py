@@ -1,0 +1,47 @@
+"""The kernels once as plain Python and once with every index checked: the same tests, in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODES = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK")
+ON_KERNELS = ["tests/test_fleet.py", "tests/test_money.py", "tests/test_estimate.py"]
+OUT_OF_RANGE = """
+import numpy as np
+from sim.compiled import kernel
+
+@kernel
+def beyond(values, place):
+    return values[place]
+
+beyond(np.zeros(3, np.int64), 5)
+"""
+
+
+def start(tmp_path, mode: str, *arguments: str) -> subprocess.Popen:
+    """Start Python with a mode of numba and a cache of its own."""
+    own = {"NUMBA_CACHE_DIR": str(tmp_path / mode), "PYTHONPATH": str(ROOT), mode: "1"}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA_", "PYTEST_"))} | own
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_kernels_in_other_modes(tmp_path):
+    started = {mode: start(tmp_path, mode, "-m", "pytest", "-p", "no:cacheprovider", *ON_KERNELS) for mode in MODES}
+    told = {mode: process.communicate(timeout=300)[0] for mode, process in started.items()}
+    for mode, process in started.items():
+        assert process.returncode == 0, f"{mode}: {told[mode]}"
+        assert " passed" in told[mode]
+        assert "skipped" not in told[mode]
+
+
+def test_a_wrong_index_is_found_in_these_modes(tmp_path):  # negative control
+    (tmp_path / "beyond.py").write_text(OUT_OF_RANGE)
+    for mode in MODES:
+        process = start(tmp_path, mode, str(tmp_path / "beyond.py"))
+        assert "IndexError: " in process.communicate(timeout=60)[0]
+        assert process.returncode == 1

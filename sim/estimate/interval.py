@@ -38,6 +38,7 @@ class Estimate:
 
 
 NOTHING = Estimate(None)
+_ROUNDING = 1e-12  # relative; the sums of a bill are exact to about 1e-15
 
 
 def plain(value: float | None) -> float | None:
@@ -53,7 +54,8 @@ def _student(confidence: float, freedom: int) -> float:
 
 
 def _around(value: float, se: float, n: int, confidence: float) -> Estimate:
-    """Put a t interval around a value."""
+    """Put a t interval around a value; what is only the rounding of floats is no spread."""
+    se = se if se > _ROUNDING * abs(value) else 0.0
     half = _student(confidence, n - 1) * se
     return Estimate(value, value - half, value + half, se, n)
 
@@ -75,8 +77,7 @@ def mean(values: Floats, confidence: float) -> Estimate:
     value = float(known.mean())
     if n == 1:
         return Estimate(value, n=1)
-    spread = float(known.std(ddof=1)) if known.min() < known.max() else 0.0
-    return _around(value, spread / math.sqrt(n), n, confidence)
+    return _around(value, float(known.std(ddof=1)) / math.sqrt(n), n, confidence)
 
 
 def jackknife(value: float, without: Floats, confidence: float, n: int | None = None) -> Estimate:
@@ -106,8 +107,6 @@ def jackknife(value: float, without: Floats, confidence: float, n: int | None = 
         return Estimate(value, n=n)
     deviations = without - without.mean()
     se = math.sqrt((count - 1) / count * float(np.square(deviations).sum()))
-    if without.min() == without.max():
-        se = 0.0
     return _around(value, se, count, confidence)
 
 
@@ -139,7 +138,7 @@ def deviation(values: Floats, confidence: float) -> Estimate:
     n = len(values)
     if n < 3:
         return NOTHING
-    if values.min() == values.max():
+    if np.ptp(values) <= _ROUNDING * abs(values[0]):
         return Estimate(0.0, 0.0, 0.0, 0.0, n)
     total, squares = values.sum(), np.square(values - values.mean()).sum()
     without = np.sqrt(np.maximum(0.0, squares - np.square(values - total / n) * n / (n - 1)) / (n - 2))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sim.faults import Fault, InputError
-from sim.scenario.model import Scenario, nearest
+from sim.scenario.inputs import nearest
+from sim.scenario.model import Scenario
 from sim.scenario.tree import Path_, Tree, dotted, read_text, read_tree
 
 

@@ -30,6 +30,8 @@ class Tree:
 
     def where(self, path: Path_) -> str:
         """Name the place of a key: file and line, or the ``--set`` that gave it."""
+        if path not in self.lines and any(setting[: len(path)] == path for setting in self.settings):
+            return "--set"
         for end in range(len(path), 0, -1):
             if path[:end] in self.settings:
                 return "--set"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sim.faults import Fault, InputError
 from sim.scenario import Scenario, Tree, build, read_list
-from sim.scenario.model import nearest
+from sim.scenario.inputs import nearest
 from sim.study.study import MOST_REPLICATIONS
 from sim.verify.rule import KINDS
 

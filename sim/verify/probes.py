@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.estimate import Estimate, jackknife
 from sim.jobs import API
-from sim.scenario.model import nearest
+from sim.scenario.inputs import nearest
 from sim.units import to_hours
 from sim.verify.sums import (
     Served,

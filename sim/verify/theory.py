@@ -13,7 +13,7 @@ import numpy as np
 from sim.estimate import Estimate
 from sim.estimate.interval import plain
 from sim.faults import Fault, InputError
-from sim.scenario.model import nearest
+from sim.scenario.inputs import nearest
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
 from sim.units import Floats, tick

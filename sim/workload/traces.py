@@ -17,7 +17,8 @@ import numpy as np
 
 from sim.faults import Fault, InputError
 from sim.scenario import JobClass, Scenario, misfit_gpus
-from sim.scenario.model import Trace, nearest
+from sim.scenario.inputs import nearest
+from sim.scenario.work import Trace
 from sim.units import HOURS_PER_DAY, Floats, Ticks, tick, to_ticks
 
 MOST_COLUMNS, MOST_FAULTS = 1000, 20

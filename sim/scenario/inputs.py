@@ -1,0 +1,37 @@
+"""What numbers rest on, and how a wrong word is answered. Not here: the prices themselves (``catalog``)."""
+
+import difflib
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+BASES = ("measured", "list price", "assumed")
+
+
+def nearest(word: str, words: Any) -> str:
+    """End a refusal with the nearest right word, or with all of them."""
+    options = [str(option) for option in words]
+    if close := difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
+        return f"did you mean `{close[0]}`?"
+    return "choose from " + ", ".join(f"`{option}`" for option in options)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One price or pace that a plan rests on: its value, unit, date and source."""
+
+    what: str
+    value: float
+    unit: str
+    basis: str
+    source: str
+    since: date | None = None
+    seen: date | None = None
+
+
+def stated(what: str, value: float, unit: str, source: str | None) -> Input:
+    """Make the input of a number that the scenario states; ``source: "assumed: why"`` says on what it rests."""
+    basis, separator, text = (source or "").partition(":")
+    if separator and basis.strip() in BASES:
+        return Input(what, value, unit, basis.strip(), text.strip())
+    return Input(what, value, unit, "stated", source or "the scenario, which gives no source")

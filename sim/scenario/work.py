@@ -1,0 +1,120 @@
+"""The work of a scenario: classes of jobs, by laws, listed one by one, or from a file."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim.scenario.inputs import Input, stated
+from sim.scenario.laws import ArrivalLaw, Part, SizeLaw, law_mean
+from sim.scenario.quantity import Hours, JobGpus, NonNegative, NonNegativeDays, Positive, Priority, Spread, Text
+from sim.units import SECONDS_PER_HOUR
+
+
+class JobRow(Part):
+    """One job of an explicit list."""
+
+    arrival_hours: Hours
+    service_hours: Hours | None = None
+    tokens_millions: NonNegative | None = None
+    gpus: JobGpus | None = None
+
+
+class Columns(Part):
+    """Which columns of a trace hold what."""
+
+    arrival: Text = "arrival"
+    service: Text | None = None
+    tokens: Text | None = None
+    gpus: Text | None = None
+
+
+class Trace(Part):
+    """Jobs read from a CSV file (plain or .gz), one row a job, with a header."""
+
+    file: Text
+    columns: Columns = Columns()
+    arrival_unit: Literal["hours", "days", "seconds", "datetime"] = "hours"
+    service_unit: Literal["hours", "minutes", "seconds"] = "hours"
+    tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
+    skip_days: NonNegativeDays = 0.0
+    sort: Annotated[bool, Field(strict=True)] = False
+
+
+class JobClass(Part):
+    """A named source of jobs of one kind."""
+
+    kind: Literal["fine_tune"]
+    arrivals: ArrivalLaw | None = None
+    jobs: tuple[JobRow, ...] | None = None
+    trace: Trace | None = None
+    gpus: JobGpus = 1
+    priority: Priority = 0
+    tokens_millions: SizeLaw | None = None
+    hours_per_million_tokens: Positive | None = None
+    tokens_per_second: Positive | None = None
+    service_hours: SizeLaw | None = None
+    setup_hours: Hours = 0.0
+    noise_cv: Spread = 0.0
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.exactly_one("arrivals", "jobs", "trace")
+        paces = self.given("hours_per_million_tokens", "tokens_per_second")
+        if len(paces) > 1:
+            raise ValueError("must have only one of `hours_per_million_tokens`, `tokens_per_second`, got both")
+        if self.arrivals is not None:
+            self.exactly_one("service_hours", "hours_per_million_tokens", "tokens_per_second")
+            if paces and self.tokens_millions is None:
+                raise ValueError(f"must have `tokens_millions`, because `{paces[0]}` needs a size in tokens")
+        else:
+            self._listed(bool(paces))
+        return self
+
+    def _listed(self, paced: bool) -> None:
+        """Judge a class whose jobs come from a list or a file."""
+        if extra := self.given("service_hours", "tokens_millions"):
+            raise ValueError(f"must have no `{extra[0]}` law, because its jobs are listed one by one")
+        for number, job in enumerate(self.jobs or ()):
+            if job.service_hours is None and not (paced and job.tokens_millions is not None):
+                raise ValueError(
+                    f"must give job {number} `service_hours`, or `tokens_millions` and the class "
+                    "`hours_per_million_tokens` or `tokens_per_second`"
+                )
+        columns = None if self.trace is None else self.trace.columns
+        if columns is not None and columns.service is None and (columns.tokens is None or not paced):
+            raise ValueError(
+                "must have `trace.columns.service`, or `trace.columns.tokens` and the class "
+                "`hours_per_million_tokens` or `tokens_per_second`"
+            )
+
+    @property
+    def hours_per_million(self) -> float | None:
+        """Training hours for a million tokens on the job's GPUs; None where service is given in hours."""
+        if self.tokens_per_second is not None:
+            return 1e6 / (float(self.tokens_per_second) * SECONDS_PER_HOUR)
+        return None if self.hours_per_million_tokens is None else float(self.hours_per_million_tokens)
+
+    def inputs(self, name: str) -> list[Input]:
+        """List the pace that the class rests on, with its source."""
+        hours = self.hours_per_million
+        if hours is None:
+            return []
+        return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {self.gpus} GPUs", self.source)]
+
+    @property
+    def mean_service_hours(self) -> float | None:
+        """Mean time on the GPUs; None where the jobs are listed."""
+        if self.service_hours is not None:
+            return law_mean(self.service_hours) + float(self.setup_hours)
+        if self.tokens_millions is not None and self.hours_per_million is not None:
+            return law_mean(self.tokens_millions) * self.hours_per_million + float(self.setup_hours)
+        return None
+
+    @property
+    def offered_gpus(self) -> float | None:
+        """Offered load: the mean number of GPUs that the class would keep busy; None where the jobs are listed."""
+        hours = self.mean_service_hours
+        if hours is None or self.arrivals is None:
+            return None
+        return float(self.arrivals.jobs_per_hour) * hours * int(self.gpus)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.faults import Fault, InputError
+from sim.files import shipped as shipped_folder
 from sim.scenario import Scenario, Tree, build, read_list
 from sim.scenario.inputs import nearest
 from sim.study.study import MOST_REPLICATIONS
@@ -85,18 +86,16 @@ class CaseFile:
 
 
 def shipped() -> list[Path]:
-    """Find the case files that come with the program: beside the checkout's tests, or in the installed package.
+    """Find the case files that come with the program.
 
     Raises
     ------
     InputError
-        When neither folder is there.
+        When there are none.
     """
-    package = Path(__file__).parent.parent
-    for folder in (package.parent / "tests" / "theory", package / "shipped" / "theory"):
-        if files := sorted(folder.glob("*.yaml")):
-            return files
-    raise InputError.one("tests/theory", "holds no case files; state some with --cases FILE")
+    if files := sorted(shipped_folder("theory").glob("*.yaml")):
+        return files
+    raise InputError.one(str(shipped_folder("theory")), "holds no case files; state some with --cases FILE")
 
 
 def read_cases(files: list[Path]) -> CaseFile:

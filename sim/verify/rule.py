@@ -81,7 +81,7 @@ def judge(
     z = difference / spread if spread > 0 else 0.0 if same else None
     relative = None if se is None or reference == 0 else se / abs(reference)
     if kind == "exact":
-        return Verdict(z, relative, same)
+        return Verdict(None, None, same)
     if se is None or z is None:
         return Verdict(z, relative, False)
     precise = relative is None or relative <= bar(kind, load, quick)

@@ -28,6 +28,10 @@ from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY
 
 
+MOST_WINDOWS, MOST_JOBS = 100_000, 100_000_000
+"""Windows and expected jobs of one replication: more would not fit into memory."""
+
+
 class Allocation(Part):
     """How money that no single job caused is shared among jobs, and within which window of time."""
 
@@ -106,6 +110,16 @@ class Scenario(Part):
             yield (
                 ("warm_up_days",),
                 f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}",
+            )
+        for class_name, job_class in self.workload.items():
+            jobs = job_class.arrivals.jobs_per_hour * self.horizon_hours if job_class.arrivals else 0.0
+            if jobs > MOST_JOBS:
+                text = f"must bring at most {MOST_JOBS:,} jobs within horizon_days, got {jobs:.3g}"
+                yield ("workload", class_name, "arrivals"), text
+        if (windows := self.counted_hours / HOURS_PER_DAY / self.allocation.window_days) > MOST_WINDOWS:
+            yield (
+                ("allocation", "window_days"),
+                f"must make at most {MOST_WINDOWS} windows of the horizon, got {windows:.3g}",
             )
         for plan_name, plan in self.plans.items():
             path = ("plans", plan_name)

@@ -38,7 +38,7 @@ def _whole(low: int, high: int) -> Any:
     rule = f"a whole number from {low} to {high}"
 
     def judge(value: Any) -> int:
-        if not _is_number(value) or not low <= value <= high or int(value) != value:
+        if not _is_number(value) or not low <= value <= high or int(value) != value or str(value) == "-0.0":
             raise _refuse(rule)
         return int(value)
 

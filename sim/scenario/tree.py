@@ -99,8 +99,8 @@ def _scalar(node: ScalarNode) -> Any:
             return float(plain.lower().replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
         return text
-    if tag == "bool":
-        return text.lower() == "true"
+    if tag == "bool":  # a file that asks for YAML 1.1 gets no yes and no of it
+        return text.lower() == "true" if text.lower() in {"true", "false"} else text
     return None if tag == "null" else text
 
 

@@ -140,7 +140,7 @@ def _alone(sweep: Sweep, plan: str, job_class: str) -> str:
     if not len(known):
         return sentence(f"{name}: no {run} whose cost is known")
     ends = [f"{usd(mean[k])} USD at {sweep.place(int(k))}" for k in sorted({int(known[0]), int(known[-1])})]
-    return sentence(f"a {run} costs {' and '.join(ends)} on the mean under {name}")
+    return sentence(f"under {name} the mean {run} costs {' and '.join(ends)}")
 
 
 def _no_change(sweep: Sweep, plans: Sequence[str], subject: str) -> str:
@@ -152,8 +152,8 @@ def _no_change(sweep: Sweep, plans: Sequence[str], subject: str) -> str:
             least.append(best)
     if len(least) != 1:
         return sentence(f"the cheapest plan changes from {plan_word(least[0])} to {plan_word(least[-1])}")
-    if least[0] == subject:
-        return sentence(f"{plan_word(least[0])} is the cheapest plan {_bounds(sweep, subject)}")
+    if least[0] == subject or len(sweep.x) == 1:
+        return sentence(f"{plan_word(least[0])} is the cheapest plan {_bounds(sweep, least[0])}")
     return sentence(
         f"{plan_word(least[0])} is the cheapest plan: {plan_word(subject)} never beats it {_bounds(sweep, subject)}"
     )

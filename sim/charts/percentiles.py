@@ -73,7 +73,7 @@ def _draw(
     lower = max(_LOWER, 0.35 * len(waiting) + 0.15) if waiting else 0.0
     body = over + _UPPER + (_GAP + lower if waiting else 0.0) + _UNDER
     page = sheet(title, _note(run), provenance(sweep.results[0]), body)
-    right = 0.45 + 0.075 * max(len(plan_word(plan)) + 12 * (plan in waiting) for plan in plans)
+    right = 0.45 + max(0.076 * len(plan_word(plan)) + (plan in waiting) for plan in plans)
     upper = page.axes(_LEFT, right, over, _UPPER)
     panel = Panel.of(sweep, plans)
     _costs(
@@ -168,7 +168,16 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
         for which, form in (("p95", "-"), ("mean", (0, (4, 2)))):
             hours = np.where(sweep.eligible(plan), sweep.wait(plan, job_class, which), np.nan)
             lines[plan, which] = hours
-            axes.plot(sweep.x, hours, color=look[plan].colour, linewidth=1.4, linestyle=form, label=f"{plan} {which}")
+            axes.plot(
+                sweep.x,
+                hours,
+                color=look[plan].colour,
+                linewidth=1.4,
+                linestyle=form,
+                marker=look[plan].marker,
+                markersize=2.5,
+                label=f"{plan} {which}",
+            )
     values = np.concatenate(list(lines.values()))
     positive = values[np.isfinite(values) & (values > 0)]
     log = spans_decade(positive)
@@ -193,7 +202,7 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
 
 def _hours(value: float) -> str:
     """Write a wait, not finer than it matters."""
-    return f"{plain(value, 2)} h" if value >= 0.01 or value == 0 else "under 0.01 h"
+    return f"{plain(value, 2)} h" if value >= 0.01 or value == 0 else "<0.01 h"
 
 
 def _values(axes: Axes, sweep: Sweep, plan: str, hours: Floats, room: Room) -> None:

@@ -112,28 +112,30 @@ class Room:
 
     def put(self, text: Text, spots: Iterable[Spot]) -> None:
         """Move a text to the first of the best places, and keep further ones off it."""
-        best, least = None, np.inf
         text.set_transform(self.axes.transAxes)
+        size = extent(text)
+        best, least = None, np.inf
         for spot in spots:
-            _move(text, spot)
-            if (cost := self.cost(extent(text).padded(2))) < least:
+            if (cost := self.cost(self._box(spot, size.width, size.height).padded(2))) < least:
                 best, least = spot, cost
             if cost == 0:
                 break
         if best is not None:
-            _move(text, best)
+            text.set_position(best[:2])
+            text.set(ha=best[2], va=best[3])
         self.block_text(text)
+
+    def _box(self, spot: Spot, width: float, height: float) -> Bbox:
+        """Find what a text of some size would cover at a spot, in pixels."""
+        x, y = self.axes.transAxes.transform(spot[:2])
+        left = x - width * {"left": 0.0, "center": 0.5, "right": 1.0}[spot[2]]
+        bottom = y - height * {"bottom": 0.0, "center": 0.5, "top": 1.0}[spot[3]]
+        return Bbox.from_bounds(left, bottom, width, height)
 
 
 def _inside(box: Bbox, line: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     x, y = line[:, 0], line[:, 1]
     return cast("np.ndarray[tuple[int], np.dtype[np.bool_]]", (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1))
-
-
-def _move(text: Text, spot: Spot) -> None:
-    x, y, ha, va = spot
-    text.set_position((x, y))
-    text.set(ha=ha, va=va)
 
 
 def around_point(x: float, y: float) -> list[Spot]:

@@ -151,7 +151,9 @@ class Sweep:
 
     def place(self, k: int) -> str:
         """Write one value of the key with its unit: "6 a day"."""
-        return self.names[k] if self.names else f"{plain(self.x[k])}{key_words(self.grid.scenario, self.key)[1]}"
+        unit = key_words(self.grid.scenario, self.key)[1]
+        unit = unit.removesuffix("s") if self.x[k] == 1 else unit
+        return self.names[k] if self.names else f"{plain(self.x[k])}{unit}"
 
     def capacity(self, plan: str) -> float | None:
         """Value of the key at which the offered load reaches a plan's GPUs; None where no queue can be overrun."""

@@ -136,6 +136,10 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
             break
     every = -(-len(found) // most) if found else 1
     found = found[::every]
-    if len(found) >= 2:
+    if len(found) >= 3:
         return found
-    return [float(value) for value in MaxNLocator(max(2, most // 2)).tick_values(low, high) if low <= value <= high]
+    return [
+        float(value)
+        for value in MaxNLocator(max(2, most // 2), steps=[1, 2, 5, 10]).tick_values(low, high)
+        if low <= value <= high
+    ]

@@ -72,13 +72,15 @@ def around(estimate: Estimate, unit: str = "") -> str:
 
 def wrapped(text: str, letters: int, lines: int = 2) -> str:
     """Break text into lines of much the same length, at most so many letters; what does not fit ends in dots."""
+    for kept in (" a day", " %", " USD", " h"):  # a number stays with its unit
+        text = text.replace(kept, kept.replace(" ", "\xa0"))
     rows = textwrap.wrap(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     for narrower in range(letters - 1, letters // 2, -1):
         tried = textwrap.wrap(text, narrower, break_on_hyphens=False)
         if len(tried) > len(rows) or len(rows) < 2 or rows[-1].endswith("…"):
             break
         rows = tried
-    return "\n".join(rows)
+    return "\n".join(rows).replace("\xa0", " ")
 
 
 def job_words(scenario: Scenario, job_class: str) -> tuple[str, str]:

@@ -170,7 +170,8 @@ def _read_case(tree: Tree, path: Path_, entry: dict[str, Any], name: str, folder
         raise InputError(faults)
     replications = entry["replications"]
     quick = entry.get("quick_replications", replications)
-    for key, count in (("replications", replications), ("quick_replications", quick)):
+    for key in ("replications", "quick_replications"):
+        count = entry.get(key, 1)
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_REPLICATIONS:
             rule = f"must be a whole number from 1 to {MOST_REPLICATIONS}, got {count!r:.60}"
             faults.append(Fault(tree.where((*path, key)), f"{key} {rule}"))

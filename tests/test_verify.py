@@ -1,0 +1,303 @@
+"""The checks of the program, checked: they pass what is right and fail what is wrong."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim import fleet
+from sim.faults import InputError
+from sim.jobs import API, HELD, Rows
+from sim.verify import invariants, verify, worlds
+from sim.verify.cases import read_cases, shipped
+from sim.verify.probes import OF_FLEET, OF_JOBS, OF_ROW, estimate, wish
+from sim.verify.rule import judge
+from sim.verify.theory import check_all, run_case
+
+CASE = """
+- id: two_gpus
+  source: Erlang (1917)
+  formula: 1/B(k) = 1 + k/(a B(k-1))
+  scenario:
+    horizon_days: 500
+    warm_up_days: 5
+    workload:
+      jobs:
+        kind: fine_tune
+        arrivals: {law: poisson, rate_per_day: 24}
+        service_hours: {law: exponential, mean: 2}
+    plans:
+      fleet:
+        held: {gpu: {gpus: 1, nodes: 2, usd_per_node_h: 3}}
+        api: {usd_per_job: 7}
+        queue_limit: 0
+  replications: 60
+  expect:
+    - {key: plans.fleet.classes.jobs.api_share, value: 0.4, kind: mean}
+    - {key: plans.fleet.utilization.allocated, value: 0.6, kind: mean}
+    - {key: probes.fleet.fleet.api_mean, value: 0.8, kind: mean}
+    - {key: plans.fleet.gpu_hours.paid, value: 23760, kind: exact}
+"""
+
+
+def cases(tmp_path, text):
+    """Write a file of cases."""
+    file = tmp_path / "cases.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def case(tmp_path, text=CASE):
+    """Read a file of one case."""
+    return read_cases([cases(tmp_path, text)]).cases[0]
+
+
+# The pass rule
+
+
+@pytest.mark.parametrize(
+    ("kind", "estimate", "se", "passes"),
+    [
+        ("mean", 1.0, 0.004, True),
+        ("mean", 1.019, 0.004, True),
+        ("mean", 1.021, 0.004, False),  # more than five standard errors away
+        ("mean", 1.0, 0.006, False),  # not precise enough, however near
+        ("quantile", 1.0, 0.009, True),
+        ("quantile", 1.0, 0.011, False),
+        ("rare", 1.0, 0.049, True),
+        ("rare", 1.0, 0.051, False),
+        ("exact", 1.0 + 5e-10, None, True),
+        ("exact", 1.0 + 5e-9, 1.0, False),  # a wide interval does not help a computed value
+        ("mean", None, None, False),
+        ("mean", 1.0, None, False),
+        ("mean", 1.0, 0.0, True),
+        ("mean", 1.001, 0.0, False),
+    ],
+)
+def test_the_rule(kind, estimate, se, passes):
+    assert judge(kind, estimate, se, 1.0).passed is passes
+
+
+def test_the_rule_grants_more_where_it_says_so():
+    assert not judge("quantile", 1.0, 0.015, 1.0, load=0.94).passed
+    assert judge("quantile", 1.0, 0.015, 1.0, load=0.95).passed
+    assert not judge("mean", 1.0, 0.019, 1.0).passed
+    assert judge("mean", 1.0, 0.019, 1.0, quick=True).passed
+    assert not judge("mean", 1.006, 0.001, 1.0).passed
+    assert judge("mean", 1.006, 0.001, 1.0, reference_se=0.001).passed  # the reference is not sure either
+    assert judge("exact", None, None, None).passed
+    assert judge("exact", "api", None, "api").passed
+    assert not judge("exact", True, None, 1).passed
+
+
+def test_a_tenth_more_fails_and_the_truth_passes(tmp_path):
+    right = case(tmp_path)
+    wrong = replace(right, expect=tuple(replace(row, value=1.1 * row.value) for row in right.expect))
+    assert [row["pass"] for row in run_case(right)] == [True] * 4
+    assert [row["pass"] for row in run_case(wrong)] == [False] * 4
+
+
+def test_another_parameter_moves_the_estimate(tmp_path):
+    slower = case(tmp_path, CASE.replace("mean: 2}", "mean: 2.2}"))
+    rows = run_case(slower)
+    assert rows[0]["estimate"] == pytest.approx(2.42 / (1 + 2.2 + 2.42), rel=0.01)  # Erlang B of 2 GPUs
+    assert not rows[0]["pass"]
+
+
+def test_a_report_has_the_contract(tmp_path, monkeypatch):
+    monkeypatch.setattr(worlds, "QUICK", 20)
+    monkeypatch.setattr("sim.verify.run.QUICK", 20)
+    seen = []
+    text = CASE + "- {id: later, not_covered: needs serving}\n"
+    found = verify(cases(tmp_path, text), quick=True, jobs=1, progress=lambda *done: seen.append(done))
+    assert list(found["cases"][0]) == ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
+    assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS), 0)
+    assert found["not_covered"] == [{"id": "later", "reason": "needs serving"}]
+    assert found["reference_rows"] > 500
+    assert found["rows_differing"] == 0
+    assert seen[-1][0] == seen[-1][1]
+    json.dumps(found, allow_nan=False)
+
+
+# Case files
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "refusal"),
+    [
+        (10, "kind: fine_tune", "kind: fine_tun", "workload.jobs.kind must be 'fine_tune', got 'fine_tun'"),
+        (18, "replications: 60", "replicas: 60", "replicas is not a key here; did you mean `replications`?"),
+        (18, "replications: 60", "replications: 0", "replications must be a whole number from 1 to 10000000"),
+        (21, "value: 0.6, kind: mean", "value: 0.6, kind: men", "kind 'men' is not known; did you mean `mean`?"),
+        (21, "value: 0.6", "value: high", "value must be a number, got 'high'"),
+        (21, "value: 0.6", "valu: 0.6", "valu is not a key here; did you mean `value`?"),
+        (21, "value: 0.6", "value: 0.6, reference_se: -1", "reference_se must be a number >= 0, got -1"),
+        (
+            20,
+            "jobs.api_share",
+            "jobs.api_shares",
+            "case `two_gpus`: plans.fleet.classes.jobs.api_shares is not a key of",
+        ),
+        (21, "fleet.utilization.allocated", "fleet.utilization", "holds several values; choose one: `allocated`"),
+        (21, "plans.fleet.util", "plan.fleet.util", "plan is not a key of the result; did you mean `plans`?"),
+        (22, "fleet.api_mean", "fleet.api_men", "probe 'api_men' is not known; did you mean `api_mean`?"),
+        (22, "probes.fleet.fleet", "probes.flet.fleet", "plan 'flet' is not known; did you mean `fleet`?"),
+        (22, "probes.fleet.fleet", "probes.fleet.classes.job", "class 'job' is not known; did you mean `jobs`?"),
+        (2, "- id: two_gpus", "- name: two_gpus", "id is missing"),
+        (6, "horizon_days: 500", "horizon_days: -1", "horizon_days must be"),
+    ],
+)
+def test_faults_of_a_case_file_name_their_line(tmp_path, line, old, new, refusal):
+    with pytest.raises(InputError) as refused:
+        check_all(read_cases([cases(tmp_path, CASE.replace(old, new))]).cases)
+    found = next(fault for fault in refused.value.faults if refusal in fault.text)
+    assert found.where.endswith(f"cases.yaml:{line}")
+
+
+def test_all_faults_at_once(tmp_path):
+    text = CASE.replace("value: 0.6", "value: high").replace("kind: fine_tune", "kind: x").replace("s: 60", "s: many")
+    with pytest.raises(InputError) as refused:
+        read_cases([cases(tmp_path, text)])
+    assert len(refused.value.faults) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("12", "must be a list of cases"),
+        ("[]", "holds no case"),
+        ("- 3", "must be a case with `id`, `scenario` and `expect`"),
+        ("- id: [", "is not valid YAML"),
+        ("- {id: a}", "case `a`: scenario is missing"),
+        ("cases: []\nmore: 1", "more is not a key here; did you mean `cases`?"),
+        (CASE + CASE, "id must be used once, got 'two_gpus' again"),
+    ],
+)
+def test_what_is_no_case_file(tmp_path, text, refusal):
+    with pytest.raises(InputError, match=r"cases\.yaml") as refused:
+        read_cases([cases(tmp_path, text)])
+    assert refusal in str(refused.value)
+
+
+def test_three_forms_of_a_file(tmp_path):
+    listed = case(tmp_path)
+    rows = CASE.strip().splitlines()
+    alone = "\n".join(line[2:] for line in rows)
+    named = "cases:\n" + CASE
+    assert case(tmp_path, alone).expect[1].value == case(tmp_path, named).expect[1].value == listed.expect[1].value
+
+
+def test_single_jobs_and_words_can_be_expected(tmp_path):
+    text = """
+id: tie
+scenario:
+  horizon_days: 1
+  workload:
+    jobs: {kind: fine_tune, jobs: [{arrival_hours: 0, service_hours: 2}, {arrival_hours: 1, service_hours: 2}]}
+  plans:
+    fleet: {held: {gpu: {gpus: 1, nodes: 1, usd_per_node_h: 1}}}
+replications: 1
+expect:
+  - {key: probes.fleet.jobs.1.start_h, value: 2, kind: exact}
+  - {key: probes.fleet.jobs.2.start_h, value: null, kind: exact}
+  - {key: plans.fleet.eligible, value: true, kind: exact}
+  - {key: comparison.cheapest, value: fleet, kind: exact}
+"""
+    assert [row["pass"] for row in run_case(case(tmp_path, text))] == [True] * 4
+
+
+def test_every_probe_has_its_words():
+    for name, probe in (OF_JOBS | OF_FLEET).items():
+        assert probe.text, name
+    assert all(OF_ROW.values())
+    assert wish("probes.a.all.wait_share", ["a"], ["x"]).job_class == -1
+    with pytest.raises(LookupError, match="must name a job by its number"):
+        wish("probes.a.jobs.x.start_h", ["a"], ["x"])
+
+
+def test_a_probe_is_the_statistic_it_says():
+    rng = np.random.default_rng(1)
+    bills = rng.gamma(4.0, 10.0, 4000)
+    sums = {"bill": bills, "bill2": bills**2, "bill3": bills**3}
+    found = estimate(OF_FLEET["bill_skewness"].formula, sums, 0.95)
+    assert found.value == pytest.approx(np.mean((bills - bills.mean()) ** 3) / bills.std() ** 3, rel=1e-9)
+    assert abs(found.value - 1.0) < 5 * found.se  # 2/sqrt(4)
+
+
+# Random worlds
+
+
+def _passed_someone(world, rows):
+    """Count jobs that started while one with a better place had arrived and was waiting."""
+    paths, count = world.paths, 0
+    for first, last in zip(paths.offsets[:-1], paths.offsets[1:], strict=True):
+        place = [(paths.priority[j], paths.arrival[j], j) for j in range(first, last)]
+        for j in range(first, last):
+            if rows.outcome[j] == HELD:
+                before = [i for i in range(first, last) if place[i - first] < place[j - first]]
+                count += any(
+                    paths.arrival[i] <= rows.start[j] and (rows.start[i] < 0 or rows.start[i] > rows.start[j])
+                    for i in before
+                )
+    return count
+
+
+def test_worlds_hold_what_they_promise():
+    seen = dict.fromkeys(["ties", "overflows", "left waiting", "passed", "multi-node", "zero", "cut", "limit 0"], 0)
+    for number in range(150):
+        world = worlds.world(number)
+        rows = fleet.serve(world.fleet, world.paths, world.terms)
+        ends = rows.end[rows.outcome == HELD]
+        patience_ends = rows.start[(rows.outcome == API) & (rows.start > world.paths.arrival)]
+        seen["ties"] += len(np.intersect1d(ends, world.paths.arrival)) + len(np.intersect1d(ends, patience_ends))
+        seen["overflows"] += np.count_nonzero(rows.outcome == API)
+        seen["left waiting"] += len(patience_ends)
+        seen["passed"] += _passed_someone(world, rows) if world.fleet.backfill else 0
+        seen["multi-node"] += np.count_nonzero(world.paths.gpus > world.fleet.gpus_per_node)
+        seen["zero"] += np.count_nonzero(world.paths.service == 0)
+        seen["cut"] += np.count_nonzero(rows.start < 0) + np.count_nonzero(ends > world.fleet.horizon)
+        seen["limit 0"] += world.fleet.queue_limit == 0
+    assert min(seen.values()) >= 10, seen
+    assert seen["ties"] > 500
+
+
+def test_a_wrong_row_is_found(monkeypatch):
+    right = fleet.serve
+
+    def wrong(*world):
+        rows = right(*world)
+        return Rows(rows.start, rows.end + (rows.outcome == API), rows.node, rows.outcome)
+
+    assert worlds.compare(range(20))[1] == 0
+    monkeypatch.setattr(worlds.fleet, "serve", wrong)
+    assert worlds.compare(range(20))[1] > 0
+
+
+# Invariants
+
+
+@pytest.mark.parametrize("check", invariants.INVARIANTS, ids=lambda check: check.__name__)
+def test_invariants(check):
+    assert invariants.run_invariant(check)["pass"]
+
+
+def test_an_invariant_can_fail(monkeypatch):
+    served = invariants._served
+
+    def late(**settings):
+        return [
+            (ready, name, paths, terms, Rows(rows.start - 10**12, rows.end, rows.node, rows.outcome))
+            for ready, name, paths, terms, rows in served(**settings)
+        ]
+
+    monkeypatch.setattr(invariants, "_served", late)
+    assert not invariants.run_invariant(invariants.waits_are_within_patience)["pass"]
+    assert not invariants.run_invariant(invariants.fleet_is_never_over_full)["pass"]
+
+
+def test_shipped_files_are_found_and_complete():
+    found = read_cases(shipped())
+    assert len(found.cases) >= 50
+    assert all(case.source and case.formula for case in found.cases)
+    assert len({entry["id"] for entry in found.not_covered}) == len(found.not_covered) > 20

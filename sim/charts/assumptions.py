@@ -17,7 +17,7 @@ from sim.estimate import Estimate
 Row = tuple[str, float | None, Estimate | None, str]
 """What is assumed, USD at full utilization, USD simulated, and what that rests on: measured, list price, assumed."""
 
-_LEFT, _RIGHT, _ROW, _TOP, _BOTTOM = 3.7, 0.35, 0.56, 0.2, 0.55
+_LEFT, _RIGHT, _ROW, _TOP, _BOTTOM = 3.8, 0.35, 0.56, 0.2, 0.55
 _COLOUR = "#0072B2"
 
 
@@ -112,22 +112,22 @@ def _row(axes: Axes, row: Row, y: float) -> None:
     label, full, simulated, basis = row
     over = axes.get_yaxis_transform()
     axes.axhline(y, color="#e4e4e4", linewidth=0.6, zorder=0.6)
-    write(axes, -0.03, y + 0.02, wrapped(label, 52), transform=over, ha="right", va="bottom", size=SMALL_SIZE)
+    write(axes, -0.03, y + 0.02, wrapped(label, 50), transform=over, ha="right", va="bottom", size=SMALL_SIZE)
     write(axes, -0.03, y - 0.02, wrapped(basis, 60, 1), transform=over, ha="right", va="top", size=8, color=GREY)
     room = Room(axes)
     marks = []
     if full is not None:
         axes.plot([full], [y], "o", markersize=8, color="white", markeredgecolor=_COLOUR, label=f"{label} full")
-        marks.append((float(full), float(full), GREY))
+        marks.append((float(full), float(full), GREY, 100.0))  # exact, so to the cent
     if simulated is not None and simulated.value is not None:
         low, high = (simulated.value if end is None else end for end in (simulated.low, simulated.high))
         axes.plot([low, high], [y, y], color=_COLOUR, linewidth=2, label=f"{label} interval")
         axes.plot([simulated.value], [y], "o", markersize=7, color=_COLOUR, label=f"{label} simulated")
-        marks.append((float(simulated.value), float(high), INK))
-    for value, _, _ in marks:
+        marks.append((float(simulated.value), float(high), INK, 20.0))
+    for value, *_ in marks:
         room.block_point(value, y)
-    for value, end, colour in marks:
+    for value, end, colour, cents_below in marks:
         x, height = room.fraction(end, y)
-        text = write(axes, 0, 0, usd(value), size=SMALL_SIZE, color=colour)
+        text = write(axes, 0, 0, usd(value, cents_below), size=SMALL_SIZE, color=colour)
         step = 0.28 / (axes.get_ylim()[1] - axes.get_ylim()[0])
         room.put(text, [(x + 0.014, height, "left", "center"), (x, height + step, "center", "bottom")])

@@ -47,9 +47,9 @@ def plain(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def usd(value: float) -> str:
-    """Write money: cents below 20 USD, whole USD above."""
-    return f"{value:,.2f}" if abs(value) < 20 and value != round(value) else f"{value:,.0f}"
+def usd(value: float, cents_below: float = 20.0) -> str:
+    """Write money: with cents where it is little and not whole."""
+    return f"{value:,.2f}" if abs(value) < cents_below and value != round(value) else f"{value:,.0f}"
 
 
 def rough(value: float, digits: int = 3) -> str:
@@ -72,7 +72,7 @@ def around(estimate: Estimate, unit: str = "") -> str:
 
 def wrapped(text: str, letters: int, lines: int = 2) -> str:
     """Break text into lines of much the same length, at most so many letters; what does not fit ends in dots."""
-    for kept in (" a day", " %", " USD", " h"):  # a number stays with its unit
+    for kept in (" a day", " %", " USD", " h", " GPUs"):  # a number stays with its unit
         text = text.replace(kept, kept.replace(" ", "\xa0"))
     rows = textwrap.wrap(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     for narrower in range(letters - 1, letters // 2, -1):

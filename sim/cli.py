@@ -17,6 +17,8 @@ from sim.faults import FleetError, InputError
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -73,7 +75,12 @@ def _load(file: Path, settings: list[str] | None) -> "Scenario":
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    try:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; typer would call that a failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
 
 
 class _Progress:
@@ -218,7 +225,7 @@ def _spread(flag: str, text: str) -> tuple[str, Any]:
     if not separator or not key or not values:
         raise InputError.one(flag, f"must be key=lo:hi:n[:log] or key=1,2,4, got {text!r}")
     if ":" not in values:
-        return key, [parse_setting(f"{key}={value}")[1] for value in values.split(",")]
+        return key, [parse_setting(f"{key}={value}", flag)[1] for value in values.split(",")]
     try:
         low, high, count, *scale = values.split(":")
         if scale not in ([], ["log"]):
@@ -258,8 +265,13 @@ def sweep(
     varied = dict(spans)
     if out is not None:
         output_folder(out)
-    cells = check_cells(varied, lambda count: seconds_expected(scenario, count, replications, study.threads(threads)))
-    sys.stderr.write(f"{cells} cells x {len(scenario.plans)} plans x {replications} replications\n")
+
+    def seconds(count: int) -> float:
+        return seconds_expected(scenario, count, replications, study.threads(threads))
+
+    cells = check_cells(varied, seconds)
+    told = f"{cells} cells x {len(scenario.plans)} plans x {replications} replications, about {seconds(cells):.0f} s"
+    sys.stderr.write(f"{told}\n")
     grid = study.sweep(
         scenario,
         varied,
@@ -330,13 +342,10 @@ def main() -> None:
     """Run the command line; refusals become lines on stderr and an exit status."""
     try:
         app()
-        sys.stdout.flush()
     except FleetError as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(2)
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; nothing more was written. The same command begins again.\n")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            sys.stderr.write("\ninterrupted; nothing half done was written, the same command begins again\n")
+        raise

@@ -251,7 +251,7 @@ class HyperexponentialArrivals(_Mixture, _Renewal):
             try:
                 pairs = zip(data.get("weights", ()), data["means"], strict=False)
                 return {**data, "mean_hours": math.fsum(weight * mean for weight, mean in pairs)}
-            except TypeError:
+            except (TypeError, OverflowError):
                 return data
         return data
 

@@ -161,7 +161,7 @@ def load(file: str | Path, settings: dict[str, Any] | None = None) -> Scenario:
     return build(with_settings(read_tree(file), settings or {}), Path(file).parent)
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str, flag: str = "--set") -> tuple[str, Any]:
     """Split ``key=value`` and read the value as YAML.
 
     Raises
@@ -171,8 +171,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
-        raise InputError.one("--set", f"must be key=value, got {text!r}")
-    return key, read_text(f"value: {value}", "--set").values["value"]
+        raise InputError.one(flag, f"must be key=value, got {text!r}")
+    return key, read_text(f"value: {value}", flag).values["value"]
 
 
 def with_settings(tree: Tree, settings: dict[str, Any]) -> Tree:
@@ -191,7 +191,7 @@ def with_settings(tree: Tree, settings: dict[str, Any]) -> Tree:
             if isinstance(place, list) and isinstance(step, int) and step < len(place):
                 place = place[step]
         if not isinstance(place, dict) or isinstance(path[-1], int):
-            raise InputError.one("--set", f"{key} leads through a value that has no keys")
+            raise InputError.one(tree.flag, f"{key} leads through a value that has no keys")
         place[path[-1]] = value
         tree.settings.add(path)
     return tree

@@ -27,14 +27,15 @@ class Tree:
     file: str = "scenario"
     lines: dict[Path_, int] = field(default_factory=dict)
     settings: set[Path_] = field(default_factory=set)
+    flag: str = "--set"
 
     def where(self, path: Path_) -> str:
-        """Name the place of a key: file and line, or the ``--set`` that gave it."""
+        """Name the place of a key: file and line, or the flag that gave it."""
         if path not in self.lines and any(setting[: len(path)] == path for setting in self.settings):
-            return "--set"
+            return self.flag
         for end in range(len(path), 0, -1):
             if path[:end] in self.settings:
-                return "--set"
+                return self.flag
             if path[:end] in self.lines:
                 return f"{self.file}:{self.lines[path[:end]]}"
         return self.file

@@ -23,6 +23,8 @@ MOST_CELLS = 10_000
 _JOBS_PER_SECOND = 2e6
 """Cautious pace of one thread, for the estimate of a sweep's length."""
 
+_ROUNDING = 1e-12
+
 Point = dict[str, Any]
 
 
@@ -124,7 +126,7 @@ def cells_of(
     check_cells(vary, most=most)
     cells = []
     for point in points(vary):
-        tree = with_settings(Tree(as_values(scenario), file=scenario.name), point)
+        tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag="--vary"), point)
         cells.append((point, build(tree, scenario.folder)))
     return cells
 
@@ -136,14 +138,25 @@ def seconds_expected(scenario: Scenario, cells: int, replications: int, jobs: in
 
 
 def _crossing(places: Floats, differences: Floats) -> float:
-    """Find where a difference first changes its sign, on straight lines between the places; NaN where it does not."""
-    signs = np.sign(differences)
-    changes = np.flatnonzero(signs[:-1] * signs[1:] <= 0)
-    for k in changes:
-        if differences[k] != differences[k + 1]:
-            part = differences[k] / (differences[k] - differences[k + 1])
-            return float(places[k] + part * (places[k + 1] - places[k]))
+    """Find where a difference first changes its sign, on straight lines between the places; NaN where it does not.
+
+    To touch zero, or to be zero for a while, is no change; where it changes after a while at zero, it changed at its
+    first zero.
+    """
+    apart = np.flatnonzero(differences)
+    for before, after in itertools.pairwise(apart):
+        y0, y1 = differences[before], differences[after]
+        if y0 * y1 < 0:
+            if after > before + 1:
+                return float(places[before + 1])
+            return float(places[before] + y0 / (y0 - y1) * (places[after] - places[before]))
     return math.nan
+
+
+def _difference(cell: Cell, a: str, b: str) -> Floats:
+    """Take the difference of two bills on each path; what is only the rounding of floats is none."""
+    difference = cell.bills[a] - cell.bills[b]
+    return np.where(np.abs(difference) > _ROUNDING * np.abs(cell.bills[a]), difference, 0.0)
 
 
 @dataclass(frozen=True)
@@ -205,7 +218,7 @@ class Grid:
         if not cells:
             return found | {"reason": f"at no value do `{a}` and `{b}` do the same work"}
         places = np.array([float(cell.at[key]) for cell in cells])
-        differences = np.array([cell.bills[a] - cell.bills[b] for cell in cells])
+        differences = np.array([_difference(cell, a, b) for cell in cells])
         value = _crossing(places, differences.mean(axis=1))
         if math.isnan(value):
             return found | {"reason": self._none(key, ordered, cells, a, b)}
@@ -238,11 +251,11 @@ class Grid:
         the grid where there is one (its bills are known, though not both plans do the work there), else as before.
         """
         first, last = float(cells[0].at[key]), float(cells[-1].at[key])
-        cheaper = a if sum(float((cell.bills[a] - cell.bills[b]).mean()) for cell in cells) < 0 else b
+        cheaper = a if sum(float(_difference(cell, a, b).mean()) for cell in cells) < 0 else b
         capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
         after = next((cell for cell in ordered if float(cell.at[key]) > last), None)
         ends = [cell for cell in (*cells[-2:], after) if cell is not None][-2:]
-        line = np.array([[float(cell.at[key]), float((cell.bills[a] - cell.bills[b]).mean())] for cell in ends])
+        line = np.array([[float(cell.at[key]), float(_difference(cell, a, b).mean())] for cell in ends])
         if capacity is None or len(ends) < 2 or last < capacity / 2:
             return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is cheaper throughout"
         (x0, y0), (x1, y1) = line

@@ -540,7 +540,7 @@ def test_a_sweep_refuses_a_wrong_cell_before_any_work(monkeypatch):
         raise AssertionError("worked")
 
     monkeypatch.setattr(simulation.Experiment, "piece", never)
-    with pytest.raises(InputError, match=r"--set: workload\.tuning\.arrivals\.rate_per_day must be .*, got -1"):
+    with pytest.raises(InputError, match=r"--vary: workload\.tuning\.arrivals\.rate_per_day must be .*, got -1"):
         sweep(scenario(), {RATE: [1, -1]}, replications=2)
     with pytest.raises(InputError, match="did you mean `rate_per_day`"):
         sweep(scenario(), {"workload.tuning.arrivals.rate": [1]}, replications=2)

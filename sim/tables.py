@@ -253,6 +253,13 @@ def sweep_csv(grid: Json) -> str:
     return as_csv([*keys, *CSV_HEAD], rows)
 
 
+def _value(value: Any) -> str:
+    """Show what a case expects or gets: a number, or a word such as the name of a plan."""
+    if value is None:
+        return "n/a"
+    return f"{value:.6g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value)
+
+
 def verify_text(found: Json) -> str:
     """Tell a verification: every expectation, then the counts."""
     head = ("case", "key", "estimate", "reference", "z", "relative se", "")
@@ -260,8 +267,8 @@ def verify_text(found: Json) -> str:
         (
             case["id"],
             case["key"],
-            f"{case['estimate']:.6g}" if case["estimate"] is not None else "n/a",
-            f"{case['reference']:.6g}",
+            _value(case["estimate"]),
+            _value(case["reference"]),
             f"{case['z']:.2f}" if case["z"] is not None else "exact",
             percent(case["relative_se"]) if case["relative_se"] is not None else "",
             "pass" if case["pass"] else "FAIL",

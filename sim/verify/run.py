@@ -1,8 +1,10 @@
 """All checks in one go: theory, kernel against SimPy, invariants."""
 
 import itertools
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, mapper, pool
@@ -11,13 +13,26 @@ from sim.verify.invariants import INVARIANTS, run_invariant
 from sim.verify.theory import check_all, run_case
 from sim.verify.worlds import FULL, QUICK, compare
 
-_WORLDS_A_STEP = 50
+_WORLDS_A_STEP: Final = 50
+_SHORT: Final = 5_000
+"""Replications of fewer jobs are bound by the interpreter, of which there is one for all threads."""
 
 
-def _work(case: Case, quick: bool) -> float:
-    """How many jobs a case serves, roughly."""
-    replications = case.quick_replications if quick else case.replications
-    return Experiment.of(case.scenario, 0).jobs_expected * replications * len(case.scenario.plans)
+def _groups(cases: list[Case], quick: bool) -> list[list[Case]]:
+    """Share the cases out: first those of short replications as one group, then one by one, the largest first.
+
+    Two threads on short replications would only take the interpreter from each other; one of them and one that is
+    mostly within kernels do not.
+    """
+    sizes = {case.id: Experiment.of(case.scenario, 0).jobs_expected for case in cases}
+
+    def jobs(case: Case) -> float:
+        replications = case.quick_replications if quick else case.replications
+        return -sizes[case.id] * replications * len(case.scenario.plans)
+
+    short = [case for case in cases if sizes[case.id] < _SHORT]
+    long = [case for case in cases if sizes[case.id] >= _SHORT]
+    return [short, *([case] for case in sorted(long, key=jobs))]
 
 
 def verify(
@@ -51,20 +66,26 @@ def verify(
     check_all(found.cases)
     worlds = QUICK if quick else FULL
     steps = [range(first, min(first + _WORLDS_A_STEP, worlds)) for first in range(0, worlds, _WORLDS_A_STEP)]
-    largest_first = sorted(range(len(found.cases)), key=lambda k: -_work(found.cases[k], quick))
     total = len(steps) + len(INVARIANTS) + len(found.cases)
     done = itertools.count(1)
 
-    def tell(*_: int) -> None:
-        if progress is not None:
-            progress(next(done), total)
+    def each(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
+        results = []
+        for piece in pieces:
+            results.append(work(piece))
+            if progress is not None:
+                progress(next(done), total)
+        return results
 
+    groups = _groups(found.cases, quick)
     with pool(jobs) as executor:
-        rows = mapper(executor, tell)(lambda k: run_case(found.cases[k], quick), largest_first)
-    compared = list(mapper_alone(compare, steps, tell))
-    invariants = list(mapper_alone(run_invariant, INVARIANTS, tell))
-    by_case = dict(zip(largest_first, rows, strict=True))
-    table = [row for k in range(len(found.cases)) for row in by_case[k]]
+        rows = mapper(executor)(partial(each, partial(run_case, quick=quick)), groups)
+    by_id = {
+        case.id: row for group, part in zip(groups, rows, strict=True) for case, row in zip(group, part, strict=True)
+    }
+    compared = each(compare, steps)
+    invariants = each(run_invariant, INVARIANTS)
+    table = [row for case in found.cases for row in by_id[case.id]]
     verdicts = [row["pass"] for row in table] + [row["pass"] for row in invariants]
     return {
         "cases": table,
@@ -75,10 +96,3 @@ def verify(
         "reference_rows": sum(rows for rows, _ in compared),
         "rows_differing": sum(differing for _, differing in compared),
     }
-
-
-def mapper_alone(work: Any, pieces: Any, tell: Any) -> Any:
-    """Do Python-bound work in this thread alone: threads would only take the interpreter from each other."""
-    for piece in pieces:
-        yield work(piece)
-        tell()

@@ -86,7 +86,6 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
         ("plans.reserved.held.p4d.gpus", 8, "must have exactly one of `instance`, `gpus`, got instance and gpus"),
         ("plans.reserved.held.p4d.usd_per_node_h", 8, "must have exactly one of `rate`, `usd_per_node_h`"),
         ("plans.reserved.patience_hours", 4, "must have `held` nodes and an `api` to overflow to"),
-        ("plans.reserved.api", {"usd_per_job": 1}, "must say when jobs leave the held nodes for the API"),
         ("plans.reserved.backfill", 1, "plans.reserved.backfill"),
         ("plans.on_demand.api", {"usd_per_job": 1}, "must have `hired` alone, with one kind of node"),
         ("plans.api.api.offer", "openai", "must have an offer of the price book, got 'openai'"),

@@ -325,6 +325,7 @@ def test_break_even_of_a_price_by_hand():
         ),
         ({RATE: 13}, 2, "overload", "offered load 8.67 erlangs exceeds 8 GPUs"),
         ({"price_date": None}, 2, "prices_far_apart", "prices more than 12 months apart are compared"),
+        ({"plans.reserved.api": {"usd_per_job": 1}}, 2, "api_unused", "plan `reserved` never uses its API"),
         ({}, 1, "one_replication", "one replication: no interval is available"),
         ({}, 71, "few_replications", "p95 needs 72 replications, got 71"),
         (

@@ -1,0 +1,198 @@
+"""The command line: what it prints and where, what it writes, with which exit status. Refusals are in test_faults."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from test_faults import ROOT, cli, here
+from worlds import ARTICLE
+
+import sim
+
+RATE = "workload.tuning.arrivals.rate_per_day"
+SMALL = ARTICLE.replace("365", "30")
+
+
+@pytest.fixture
+def article(tmp_path):
+    """A month of the article as a file."""
+    (tmp_path / "article.yaml").write_text(SMALL)
+    return tmp_path / "article.yaml"
+
+
+def test_init_check_run(tmp_path):
+    status, out, err = here("init", "mine", cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert out == "wrote mine.yaml\nnext: fleetecon check mine.yaml; fleetecon run mine.yaml\n"
+    text = (tmp_path / "mine.yaml").read_text()
+    assert text.count("#") > 5  # it is commented
+    assert re.search(r"^name: mine\b", text, flags=re.MULTILINE)
+    status, out, err = here("check", "mine.yaml", cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert out.startswith("mine.yaml: good; ")
+    status, out, _ = here("run", "mine.yaml", "--reps=3", "--format=json", cwd=tmp_path)
+    assert status == 0
+    assert json.loads(out)["scenario"] == "mine"
+    status, out, err = here("init", "mine", cwd=tmp_path)
+    assert (status, out) == (2, "")
+    assert err == "mine.yaml: exists already and is kept; choose another name or move it away\n"
+    assert (tmp_path / "mine.yaml").read_text() == text
+
+
+def test_init_copies_a_shipped_scenario(tmp_path):
+    assert here("init", "article", cwd=tmp_path)[0] == 0
+    shipped = (ROOT / "experiments" / "scenarios" / "article.yaml").read_text()
+    assert (tmp_path / "article.yaml").read_text() == shipped
+
+
+def test_every_shipped_scenario_is_good():
+    files = sorted((ROOT / "experiments" / "scenarios").glob("*.yaml"))
+    assert len(files) >= 2
+    for file in files:
+        status, out, err = here("check", file)
+        assert (status, err) == (0, "")
+        assert out.startswith(f"{file}: good; ")
+
+
+def test_check_tells_loads_prices_and_their_sources(article):
+    _, out, _ = here("check", article, "--set", f"{RATE}=13")
+    lines = out.splitlines()
+    assert lines[0] == f"{article}: good; 390 jobs expected in 30 days"
+    assert lines[1] == "offered load: 8.667 GPUs (erlangs)"
+    assert "plan `reserved`: 8 GPUs held" in lines
+    assert "19.22 USD per node hour (list price, from 2020-11-02, seen 2023-10-31: the article's 1-year" in out
+    assert "8 USD per million trained tokens (list price, from 2023-08-22" in out
+    assert "warning (overload): plan `reserved`: offered load 8.67 erlangs exceeds 8 GPUs" in out
+
+
+def test_run_as_json_is_the_study(article):
+    status, out, err = here("run", article, "--reps=5", "--seed=7", "--format=json", "--set", f"{RATE}=3")
+    assert status == 0
+    study = sim.run(sim.load(article, {RATE: 3}), replications=5, seed=7)
+    assert json.loads(out) == json.loads(json.dumps(sim.study.as_json(study.result)))
+    assert "{" not in err
+
+
+def test_run_as_csv_is_a_table(article):
+    _, out, _ = here("run", article, "--reps=5", "--format=csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    found = sim.run(sim.load(article), replications=5).result["plans"]["api"]["bill_usd"]["total"]
+    total = [row for row in rows if row["plan"] == "api" and row["measure"] == "bill_usd.total"]
+    assert len(total) == 1
+    assert float(total[0]["value"]) == pytest.approx(found.value, rel=1e-11)
+    assert float(total[0]["high"]) == pytest.approx(found.high, rel=1e-11)
+
+
+def test_run_as_text_names_the_cheapest_and_warns(article):
+    _, out, _ = here("run", article, "--reps=5")
+    assert out.startswith("article: 30 days, 5 replications, seed 2023\n")
+    for word in ("reserved", "on_demand", "api", "USD", "p95", "30 days", "GPU time"):
+        assert word in out
+    assert "Cheapest: `api`, " in out
+    assert "(needs n>=72)" in out  # fault D05: a quantile beyond the data has no interval
+    assert "(needs n>=368)" in out
+    assert "warning (few_replications): percentiles of the bill have no interval" in out
+    assert "needs n>=72" not in here("run", article, "--reps=72")[1]
+
+
+def test_both_engines_print_the_same(article):
+    told = {
+        here("run", article, "--reps=2", "--format=json", f"--engine={engine}")[1] for engine in ("kernel", "simpy")
+    }
+    assert len(told) == 1
+
+
+def test_sweep_as_json_and_text(article):
+    vary = f"--vary={RATE}=1:4:3"
+    _, out, _ = here("sweep", article, vary, "--reps=3", "--format=json")
+    found = json.loads(out)
+    assert found["vary"] == {RATE: [1, 2.5, 4]}
+    assert len(found["cells"]) == 3
+    _, out, _ = here("sweep", article, f"--vary={RATE}=1:4:3:log", "--reps=3", "--format=json")
+    assert json.loads(out)["vary"] == {RATE: [1, 2, 4]}
+    _, out, _ = here("sweep", article, "--vary=allocation.rule=equal,platform", "--reps=3", "--format=json")
+    assert [cell["at"]["allocation.rule"] for cell in json.loads(out)["cells"]] == ["equal", "platform"]
+    _, out, _ = here("sweep", article, vary, "--reps=3")
+    assert "reserved" in out
+    assert "on_demand" in out
+
+
+def test_schema_is_json():
+    status, out, _ = here("schema")
+    assert status == 0
+    assert json.loads(out) == sim.Scenario.model_json_schema()
+    assert {"workload", "plans", "horizon_days", "name"} <= set(json.loads(out)["required"])
+
+
+def files_of(folder) -> dict[str, bytes]:
+    """Everything in a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_out_writes_a_whole_folder(article):
+    out = article.parent / "a" / "b"
+    status, told, _ = here("run", article, "--reps=3", "--format=json", "--out", out)
+    assert status == 0
+    found = files_of(out)
+    assert {"scenario.yaml", "manifest.json", "result.json", "result.csv"} <= set(found)
+    assert {name.rsplit(".")[-1] for name in found} >= {"png", "svg"}
+    assert json.loads(found["result.json"]) == json.loads(told)
+    assert not [name for name in found if name.startswith(".") or name.endswith(".tmp")]
+    assert sim.load(out / "scenario.yaml").model_dump() == sim.load(article).model_dump()
+    assert json.loads(found["manifest.json"])["seed"] == 2023
+
+
+def test_the_same_bytes_in_every_file_whatever_the_threads_folder_locale_and_zone(article):
+    elsewhere = article.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "article.yaml").write_text(SMALL)
+    common = ("sweep", "article.yaml", f"--vary={RATE}=2,6", "--reps=20")
+    first, second = article.parent / "one", article.parent / "two"
+    one = cli(*common, "--jobs=1", "--out", first, cwd=article.parent, TZ="UTC", LC_ALL="C.UTF-8")
+    other = {"TZ": "Asia/Kathmandu", "LC_ALL": "de_DE.UTF-8", "LANG": "tr_TR.UTF-8", "COLUMNS": "40"}
+    two = cli(*common, "--jobs=2", "--out", second, cwd=elsewhere, **other)
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
+    assert len(files_of(first)) >= 4
+    assert files_of(first) == files_of(second)
+
+
+def test_usage_errors_exit_2(tmp_path):
+    for arguments in ([], ["run"], ["fly"], ["run", "x.yaml", "--fast"], ["sweep", "x.yaml"]):
+        status, out, err = here(*arguments, cwd=tmp_path)
+        assert (status, out) == (2, ""), arguments
+        assert err
+        assert "Traceback" not in err
+    for flag, text in (("--format", "xml"), ("--engine", "gpu")):
+        (tmp_path / "a.yaml").write_text(SMALL)
+        status, out, err = here("run", "a.yaml", flag, text, cwd=tmp_path)
+        assert (status, out) == (2, "")
+        assert re.match(rf"{flag}: must be one of .*, got '{text}'\n$", err)
+
+
+def test_help_names_every_verb():
+    status, out, _ = here("--help")
+    assert status == 0
+    for verb in ("init", "check", "run", "sweep", "verify", "schema", "demo"):
+        assert re.search(rf"^  {verb} ", out, flags=re.MULTILINE)
+
+
+def test_an_interrupt_exits_130_without_a_traceback(article):
+    article.write_text(ARTICLE)
+    command = [sys.executable, "-m", "sim", "run", article, "--reps=2000", "--engine=simpy"]
+    own = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "interrupted" in err
+    assert "Traceback" not in err

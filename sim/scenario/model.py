@@ -27,7 +27,6 @@ from sim.scenario.quantity import (
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY
 
-
 MOST_WINDOWS, MOST_JOBS = 100_000, 100_000_000
 """Windows and expected jobs of one replication: more would not fit into memory."""
 

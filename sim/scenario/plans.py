@@ -168,13 +168,9 @@ class Plan(Part):
             raise ValueError("must hold nodes of one size; put other sizes into a plan of their own")
         if self.hired and (self.held or self.api or len(self.hired) > 1):
             raise ValueError("must have `hired` alone, with one kind of node: each job then gets its own")
-        if waiting := self.given("patience_hours", "queue_limit"):
-            if self.api is None or not self.held:
-                raise ValueError(f"must have `held` nodes and an `api` to overflow to, because it has `{waiting[0]}`")
-        elif self.held and self.api and self.nodes:
-            raise ValueError(
-                "must say when jobs leave the held nodes for the API: give `patience_hours` or `queue_limit`"
-            )
+        waiting = self.given("patience_hours", "queue_limit")
+        if waiting and (self.api is None or not self.held):
+            raise ValueError(f"must have `held` nodes and an `api` to overflow to, because it has `{waiting[0]}`")
         return self
 
     @property

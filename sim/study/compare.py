@@ -81,6 +81,8 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
             text = f"offered load {load:.3g} erlangs {verb} {plan.gpus} GPUs"
             advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
             found.append(("overload", f"plan `{name}`: {text}, so the queue never settles; {advice}"))
+        if plan.nodes and plan.api is not None and plan.patience_hours is None and plan.queue_limit is None:
+            found.append(("api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"))
         if plan.api is not None and plan.api.pace is None:
             found.append(
                 (

@@ -185,6 +185,11 @@ def _read_case(tree: Tree, path: Path_, entry: dict[str, Any], name: str, folder
             expect.append(_read_expectation(tree, (*path, "expect", index)))
         except InputError as error:
             faults += error.faults
+    if not faults and min(replications, quick) < 2 and any(row.kind != "exact" for row in expect):
+        text = (
+            f"replications must be at least 2 (30 is wise) where a value is simulated, got {min(replications, quick)}"
+        )
+        faults.append(Fault(tree.where((*path, "replications")), text))
     try:
         scenario = _read_scenario(tree, (*path, "scenario"), name, folder)
     except InputError as error:

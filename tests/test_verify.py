@@ -129,6 +129,7 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
         (10, "kind: fine_tune", "kind: fine_tun", "workload.jobs.kind must be 'fine_tune', got 'fine_tun'"),
         (18, "replications: 60", "replicas: 60", "replicas is not a key here; did you mean `replications`?"),
         (18, "replications: 60", "replications: 0", "replications must be a whole number from 1 to 10000000"),
+        (18, "replications: 60", "replications: 1", "replications must be at least 2 (30 is wise) where a value is"),
         (21, "value: 0.6, kind: mean", "value: 0.6, kind: men", "kind 'men' is not known; did you mean `mean`?"),
         (21, "value: 0.6", "value: high", "value must be a number, got 'high'"),
         (21, "value: 0.6", "valu: 0.6", "valu is not a key here; did you mean `value`?"),

@@ -164,11 +164,11 @@ def init(
 @app.command()
 def check(file: File, settings: Settings = None) -> None:
     """Judge a scenario file: every fault with its line, or what it says in short."""
+    scenario = _load(file, settings)
     from sim.study.compare import warnings
     from sim.study.simulate import Experiment
     from sim.tables import inputs_text
 
-    scenario = _load(file, settings)
     experiment = Experiment.of(scenario, 0)
     load = scenario.offered_gpus
     lines = [f"{file}: good; {experiment.jobs_expected:,.6g} jobs expected in {scenario.horizon_days:g} days"]
@@ -192,14 +192,15 @@ def run(
     out: Out = None,
 ) -> None:
     """Run a scenario under all its plans and compare them."""
-    from sim import study
     from sim.files import output_folder
-    from sim.tables import study_csv, study_text
 
     _choice("--format", format_, FORMATS)
     scenario = _load(file, settings)
     if out is not None:
         output_folder(out)
+    from sim import study  # only now, for it takes a second: a refusal comes at once
+    from sim.tables import study_csv, study_text
+
     found = study.run(
         scenario,
         _whole("--reps", reps, 1, 10_000_000),
@@ -250,13 +251,14 @@ def sweep(
     out: Out = None,
 ) -> None:
     """Run a scenario at every combination of some values; find where the cheapest plan changes."""
-    from sim import study
     from sim.files import output_folder
-    from sim.study.grid import check_cells, seconds_expected
-    from sim.tables import sweep_csv, sweep_text
 
     _choice("--format", format_, FORMATS)
     scenario = _load(file, settings)
+    from sim import study
+    from sim.study.grid import check_cells, seconds_expected
+    from sim.tables import sweep_csv, sweep_text
+
     replications = _whole("--reps", reps, 1, 10_000_000)
     threads = _jobs(jobs)
     spans = [_spread("--vary", text) for text in vary]

@@ -7,7 +7,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODES = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK")
-ON_KERNELS = ["tests/test_fleet.py", "tests/test_money.py", "tests/test_estimate.py"]
+ON_KERNELS = [
+    "tests/test_fleet.py",
+    "tests/test_money.py",
+    "tests/test_estimate.py",
+    "tests/test_study.py::test_a_fold_by_hand",
+    "tests/test_workload.py::test_draws_in_pieces_equal_draws_at_once",
+]
 OUT_OF_RANGE = """
 import numpy as np
 from sim.compiled import kernel

@@ -83,6 +83,18 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
         ("plans.nothing", {}, "plans.nothing must buy something: give it `held`, `hired` or `api`"),
         ("plans.reserved.held.p4d.instance", "p4d.24xl", "got 'p4d.24xl'; did you mean `p4d.24xlarge`?"),
         ("plans.reserved.held.p4d.rate", "spot", "must have a rate of the price book for p4d.24xlarge, got 'spot'"),
+        (
+            "workload.tuning.tokens_millions",
+            None,
+            "must have `tokens_millions`, because `hours_per_million_tokens` needs",
+        ),
+        ("plans.reserved.held.p4d", {"gpus": 8, "rate": "on_demand", "nodes": 1}, "must have `instance` with `rate`"),
+        (
+            "plans.reserved.staff.source",
+            "bell \a",
+            "plans.reserved.staff.source must be text without control characters",
+        ),
+        ("plans.reserved.staff.source", "x" * 301, "plans.reserved.staff.source must be at most 300 characters long"),
         ("plans.reserved.held.p4d.gpus", 8, "must have exactly one of `instance`, `gpus`, got instance and gpus"),
         ("plans.reserved.held.p4d.usd_per_node_h", 8, "must have exactly one of `rate`, `usd_per_node_h`"),
         ("plans.reserved.patience_hours", 4, "must have `held` nodes and an `api` to overflow to"),
@@ -147,6 +159,26 @@ def test_an_api_priced_by_tokens_needs_tokens():
 def test_refusals_of_listed_jobs(rows, extra, refusal):
     found = refusals(settings={"workload.tuning": {"kind": "fine_tune", "jobs": rows, **extra}})
     assert any(refusal in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("law", "refusal"),
+    [
+        ({"law": "hyperexponential", "means": [1, 2]}, "must have `weights` and `means` together"),
+        ({"law": "hyperexponential", "cv": 2}, "must have `mean` and `cv`, or `weights` and `means`"),
+        ({"law": "hyperexponential", "cv": 2, "means": [1]}, "must have exactly one of `cv`, `means`"),
+    ],
+)
+def test_refusals_of_mixtures(law, refusal):
+    found = refusals(settings={"workload.tuning.tokens_millions": law})
+    assert any(refusal in line for line in found), found
+
+
+def test_a_trace_needs_a_size():
+    trace = {"kind": "fine_tune", "trace": {"file": "x.csv", "columns": {"tokens": "n"}}}
+    assert "must have `trace.columns.service`, or `trace.columns.tokens` and" in refusals(
+        settings={"workload.tuning": trace}
+    )[0]  # fmt: skip
 
 
 @pytest.mark.parametrize(

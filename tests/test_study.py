@@ -5,13 +5,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from worlds import scenario
+from worlds import API, HELD, NOT_STARTED, jobs, scenario
 
 from sim.estimate import Estimate
 from sim.faults import InputError
-from sim.money import LINES
+from sim.jobs import Rows
+from sim.money import LINES, Charges
 from sim.study import as_json, draw_seed, run, sweep, threads
 from sim.study import simulate as simulation
+from sim.study.fold import SUMS, fold
+from sim.units import tick, to_ticks
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 HYBRID = {
@@ -218,6 +221,47 @@ def test_an_overloaded_long_run_has_sums_that_fit():
     assert 400 < tuning["queue"].value < tuning["in_system"].value < 600
 
 
+def test_a_fold_by_hand():
+    # Counted from 24 h to 96 h. Jobs 0 and 6 arrive before that, job 2 is of another class, job 3 went to the API after
+    # 3 h, job 4 runs over the end, job 5 never starts. In order of arrival: 0, 6, 1, 2, 3, 4, 5.
+    paths = jobs([12, 20, 30, 40, 50, 90, 95], 1, tokens=[9, 9, 1, 9, 2, 3, 4], job_class=[0, 0, 0, 1, 0, 0, 0])
+    rows = Rows(
+        start=np.where(np.arange(7) == 6, -1, to_ticks([12, 26, 36, 40, 53, 92, 0])),
+        end=np.where(np.arange(7) == 6, -1, to_ticks([36, 27, 46, 41, 55, 99, 0])),
+        node=np.zeros(7, np.int64),
+        outcome=np.array([HELD, API, HELD, HELD, API, HELD, NOT_STARTED]),
+    )
+    own = np.array([0.0, 0, 10, 20, 30, 40, 50])
+    charges = Charges(np.zeros((1, len(LINES))), np.zeros(1), np.zeros(1), own, own + 1)
+    found = fold(paths, rows, charges, wanted=0, overflows=True, opens=tick(24), closes=tick(96))
+    assert dict(zip(SUMS, found.sums[0].tolist(), strict=True)) == {
+        "jobs": 4,
+        "tokens": 10,
+        "unfinished": 2,
+        "not_started": 1,
+        "overflow": 1,
+        "api": 1,
+        "waits": 3,
+        "wait": 6 + 3 + 2,
+        "waits_held": 2,
+        "wait_held": 6 + 2,
+        "sojourn": 16 + 5 + 9,
+        "in_system": 12 + 2 + 16 + 3 + 6 + 1,
+        "queue": 2 + 6 + 3 + 2 + 1,
+        "attributed": 130,
+        "fully_loaded": 134,
+    }
+    assert {name: each.tolist() for name, each in found.values.items()} == {
+        "wait_h": [6, 3, 2],
+        "wait_held_h": [6, 2],
+        "sojourn_h": [16, 5, 9],
+        "attributed": [10, 30, 40, 50],
+        "fully_loaded": [11, 31, 41, 51],
+    }
+    assert fold(paths, rows, charges, 0, False, tick(24), tick(96)).total("overflow").tolist() == [0]
+    assert fold(paths, rows, charges, 1, True, tick(24), tick(96)).values["wait_h"].tolist() == [0]
+
+
 # Who may be ranked
 
 
@@ -309,6 +353,20 @@ def test_break_even_of_a_price_by_hand():
     grid = sweep(scenario(settings=settings), {"plans.api.api.usd_per_job": [16, 1, 4]}, replications=3)
     exact = 0.4 * 252 / 10
     assert grid.break_even("node", "api")["at"] == Estimate(*[pytest.approx(exact, rel=1e-12)] * 3, 0.0, 3)
+
+
+def test_a_crossing_beyond_the_last_value_is_told_and_not_given(grid):
+    # Reserved and on-demand meet at 7.04, above the last value compared.
+    low = sweep(grid.scenario, {RATE: [1, 2, 6.5]}, replications=20).break_even("reserved", "on_demand")
+    assert low["at"] is None
+    assert "`on_demand` is cheaper up to 6.5; on a straight line it changes at 7." in low["reason"]
+    none = sweep(grid.scenario, {RATE: [1, 2, 4]}, replications=20).break_even("reserved", "on_demand")
+    assert none["reason"] == "none from 1 to 4: `on_demand` is cheaper throughout"
+
+
+def test_plans_that_never_do_the_same_work_have_no_break_even(grid):
+    found = sweep(grid.scenario, {RATE: [20, 24]}, replications=3).break_even("reserved", "on_demand")
+    assert (found["at"], found["reason"]) == (None, "at no value do `reserved` and `on_demand` do the same work")
 
 
 # Warnings

@@ -23,6 +23,7 @@ YEAR = tick(8760)
 MANY = 200_000
 ONE_GPU_NODES = {"node": {"gpus": 1, "usd_per_node_h": 1, "nodes": 2490}}
 HIRED_GPUS = {"node": {"gpus": 1, "usd_per_node_h": 1}}
+RENT = {"rent": {"hired": {"n": {"gpus": 8, "usd_per_node_h": 1}}}}
 open_stream = partial(stream, 7, 0)
 
 
@@ -250,6 +251,19 @@ def test_noise_has_mean_1_and_its_cv():
     assert abs(hours.var() - 0.36) < 5 * squares.std() / math.sqrt(len(hours))
 
 
+def test_services_in_hours_have_a_stream_of_their_own():
+    hours = {
+        "tokens_millions": None,
+        "hours_per_million_tokens": None,
+        "service_hours": {"law": "gamma", "mean": 3, "cv": 0.5},
+    }
+    own = scenario(settings={f"workload.tuning.{key}": value for key, value in hours.items()} | {"plans": RENT})
+    paths = sample(own, 1, [0], {})
+    assert np.isnan(paths.tokens).all()
+    drawn = stream(1, 0, "workload.tuning/service").standard_gamma(4, len(paths)) * 0.75
+    assert paths.service.tolist() == to_ticks(drawn).tolist()
+
+
 def test_setup_is_part_of_the_service_and_tokens_set_its_length():
     settings = {
         "workload.tuning.tokens_millions": {"law": "exponential", "mean": 1},
@@ -291,8 +305,7 @@ def listed(tmp_path, csv: str | bytes, name="jobs.csv", trace="columns: {service
 def test_a_listed_class(tmp_path):
     rows = [{"arrival_hours": 3, "tokens_millions": 2, "gpus": 1}, {"arrival_hours": 1, "service_hours": 5}]
     tuning = {"kind": "fine_tune", "jobs": rows, "tokens_per_second": 100, "gpus": 8}
-    rent = {"hired": {"n": {"gpus": 8, "usd_per_node_h": 1}}}
-    article = scenario(settings={"workload.tuning": tuning, "plans": {"rent": rent}})
+    article = scenario(settings={"workload.tuning": tuning, "plans": RENT})
     found = listed_jobs(article)
     paths = sample(article, 1, range(2), found)
     assert paths.offsets.tolist() == [0, 2, 4]
@@ -329,6 +342,31 @@ def test_dates_start_the_clock_at_the_first(tmp_path):
         0,
         tick(1.5),
     ]
+
+
+def test_tokens_of_a_trace_become_hours(tmp_path):
+    listed(tmp_path, "arrival,n\n0,1500\n", trace="tokens_unit: thousands, columns: {tokens: n}")
+    world = load(tmp_path / "world.yaml")
+    paths = sample(world, 1, [0], listed_jobs(world))
+    assert (paths.tokens.tolist(), paths.service.tolist()) == ([1.5], [tick(3)])
+
+
+@pytest.mark.parametrize(
+    ("csv", "trace", "refusal"),
+    [
+        (
+            "arrival,hours\nnoon,1\n",
+            "arrival_unit: datetime, ",
+            r":2:1: arrival must be a date and time like 2023-10-01",
+        ),
+        ("arrival,hours,g\n0,1,0\n", "", r":2:3: g must be a whole number of GPUs from 1, got '0'"),
+        ("arrival,hours,g\n0,1,1.5\n", "", r":2:3: g must be a whole number of GPUs from 1, got '1.5'"),
+    ],
+)
+def test_refusals_of_dates_and_gpus(tmp_path, csv, trace, refusal):
+    columns = "columns: {service: hours, gpus: g}" if ",g" in csv else "columns: {service: hours}"
+    with pytest.raises(InputError, match=refusal):
+        listed(tmp_path, csv, trace=trace + columns)
 
 
 def test_a_gzipped_trace_and_one_with_a_byte_order_mark_and_crlf(tmp_path):

@@ -114,6 +114,14 @@ def test_who_loses_patience_frees_the_way_at_the_same_instant(serve):
 
 
 @served()
+def test_patience_ends_before_an_arrival_of_the_same_instant(serve):
+    # At 2 the second leaves the queue, so the third finds a place in it.
+    paths = jobs([0, 0, 2], [10, 1, 1])
+    rows = serve(fleet(queue_limit=1), paths, terms(paths, patience=[9, 2, 9], api=1))
+    assert table(rows) == [(0, 10, 0, HELD), (2, 3, -1, API), (10, 11, 0, HELD)]
+
+
+@served()
 def test_a_large_job_takes_whole_free_nodes(serve):
     # Nodes of 2: job 0 (1 GPU) on node 0; job 1 (4 GPUs) takes nodes 1 and 2; job 2 (2) waits for a node of its own.
     paths = jobs([0, 0.5, 1, 1], [4, 2, 1, 1], gpus=[1, 4, 2, 1])

@@ -229,6 +229,13 @@ def test_a_path_is_ordered_by_arrival_then_class():
     assert (paths.service[paths.job_class == 0] == tick(2)).all()
 
 
+def test_classes_that_arrive_at_one_instant_come_in_their_order():
+    daily = {"law": "deterministic", "mean_hours": 24}
+    settings = {"horizon_days": 3, "workload.tuning.arrivals": daily}
+    settings["workload.evals"] = two_classes().workload["evals"].model_dump() | {"arrivals": daily | {"batch": 2}}
+    assert sample(scenario(settings=settings), 1, range(2), {}).job_class.tolist() == [0, 1, 1] * 2 * 2
+
+
 def test_each_replication_is_the_same_in_whatever_company():
     together = sample(two_classes(), 1, [4, 0, 2], {})
     for place, replication in enumerate([4, 0, 2]):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 from sim.faults import Fault, InputError
 from sim.files import shipped as shipped_folder
@@ -16,9 +17,6 @@ from sim.scenario import Scenario, Tree, build, read_list
 from sim.scenario.inputs import nearest
 from sim.study.study import MOST_REPLICATIONS
 from sim.verify.rule import KINDS
-
-SEED: Final = 20231001
-"""Seed of a case that states none: verdicts do not change from run to run."""
 
 _OF_CASE: Final = (
     "id",
@@ -201,14 +199,18 @@ def _read_case(tree: Tree, path: Path_, entry: dict[str, Any], name: str, folder
 
 
 def _read_scenario(tree: Tree, path: Path_, name: str, folder: Path) -> Scenario:
-    """Read the scenario inside a case; its faults keep their lines. A missing name or seed is added."""
+    """Read the scenario inside a case; its faults keep their lines.
+
+    A missing name or seed is made from the case's id: verdicts do not change from run to run, and cases do not share
+    their noise.
+    """
     values = tree.get(path)
     if not isinstance(values, dict):
         raise InputError.one(tree.where(path), f"scenario must be a mapping of keys, got {values!r:.60}")
     slug = re.sub(r"[^a-z0-9]+", "_", name.lower())[:60] or "case"
     depth = len(path)
     lines = {place[depth:]: line for place, line in tree.lines.items() if place[:depth] == path and len(place) > depth}
-    return build(Tree({"name": slug, "seed": SEED} | values, tree.file, lines), folder)
+    return build(Tree({"name": slug, "seed": crc32(name.encode())} | values, tree.file, lines), folder)
 
 
 def _read_expectation(tree: Tree, path: Path_) -> Expectation:

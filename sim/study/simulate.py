@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from sim import fleet, reference
-from sim.faults import InputError
 from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
 from sim.money import Charges, Tariff, charge, tariff
 from sim.scenario import Plan, Scenario
@@ -21,7 +20,6 @@ from sim.workload import Listed, listed_jobs, sample, terms
 ENGINES: dict[str, Callable[[Fleet, Paths, Terms], Rows]] = {"kernel": fleet.serve, "simpy": reference.serve}
 """Who serves: the product, or the specification it is held to."""
 
-MOST_JOBS = 1e8
 _JOBS_A_PIECE = 30_000  # keeps a piece's arrays within the processor's cache
 
 
@@ -92,9 +90,9 @@ class Experiment:
         Raises
         ------
         InputError
-            When a trace is refused, or a replication would not fit in memory.
+            When a trace is refused.
         """
-        ready = cls(
+        return cls(
             scenario,
             seed,
             listed_jobs(scenario),
@@ -102,10 +100,6 @@ class Experiment:
             {name: tariff(scenario, plan) for name, plan in scenario.plans.items()},
             engine,
         )
-        if ready.jobs_expected > MOST_JOBS:
-            text = f"expects {ready.jobs_expected:.3g} jobs a replication; at most {MOST_JOBS:.0e} fit in memory"
-            raise InputError.one("workload", f"{text}; lower rate_per_day or horizon_days")
-        return ready
 
     @property
     def jobs_expected(self) -> float:

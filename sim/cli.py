@@ -330,7 +330,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for results and pictures.", metavar="DIR")] = Path(
         "outputs/demo"
     ),
-    reps: Reps = "100",
+    reps: Reps = "80",
     jobs: Jobs = "auto",
 ) -> None:
     """Answer the article's question: reserved node, rented nodes, API or a mix, from 0.5 to 12 fine-tunes a day."""

@@ -109,18 +109,16 @@ def _write_results(
     """Write a run's folder: scenario, manifest, results, pictures."""
     from sim import charts
     from sim.files import write
-    from sim.manifest import manifest
-    from sim.scenario import resolved_yaml
+    from sim.manifest import FILE, manifest, runnable_from
     from sim.study import as_json
 
-    seed = (result["cells"][0]["result"] if "cells" in result else result)["seed"]
-    resolved = resolved_yaml(scenario.model_copy(update={"seed": seed}))
-    write(out / "scenario.yaml", resolved)
+    made_by = manifest(scenario, result)
+    write(out / "scenario.yaml", runnable_from(out, scenario, made_by["seed"]))
     write(out / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False) + "\n")
     write(out / "result.csv", csv_text)
-    for name, figure in figures.items():
-        charts.save(figure, out, name)
-    write(out / "manifest.json", json.dumps(manifest(resolved, result), indent=1) + "\n")
+    write(out / FILE, json.dumps(made_by, indent=1) + "\n")
+    for name, draw in figures.items():  # last, so that no fault of a picture costs a result
+        charts.save(draw(), out, name)
 
 
 def _show(result: dict[str, Any], format_: str, text: Any, csv_text: Any) -> None:
@@ -193,11 +191,12 @@ def run(
 ) -> None:
     """Run a scenario under all its plans and compare them."""
     from sim.files import output_folder
+    from sim.manifest import claim
 
     _choice("--format", format_, FORMATS)
     scenario = _load(file, settings)
     if out is not None:
-        output_folder(out)
+        claim(output_folder(out), scenario)
     from sim import study  # only now, for it takes a second: a refusal comes at once
     from sim.tables import study_csv, study_text
 
@@ -212,7 +211,7 @@ def run(
     if out is not None:
         from sim import charts
 
-        figures = {"cost_distribution": charts.cost_distribution(found)}
+        figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
         _write_results(out, scenario, found.result, study_csv(found.result), figures)
     _show(found.result, format_, study_text, study_csv)
 
@@ -256,7 +255,8 @@ def sweep(
     _choice("--format", format_, FORMATS)
     scenario = _load(file, settings)
     from sim import study
-    from sim.study.grid import check_cells, seconds_expected
+    from sim.manifest import claim
+    from sim.study.grid import check_cells, is_number, seconds_expected
     from sim.tables import sweep_csv, sweep_text
 
     replications = _whole("--reps", reps, 1, 10_000_000)
@@ -265,13 +265,13 @@ def sweep(
     if repeated := [key for key, _ in spans if [other for other, _ in spans].count(key) > 1]:
         raise InputError.one("--vary", f"{repeated[0]} is varied twice; give all its values in one --vary")
     varied = dict(spans)
-    if out is not None:
-        output_folder(out)
 
     def seconds(count: int) -> float:
         return seconds_expected(scenario, count, replications, study.threads(threads))
 
     cells = check_cells(varied, seconds)
+    if out is not None:
+        claim(output_folder(out), scenario, varied)
     told = f"{cells} cells x {len(scenario.plans)} plans x {replications} replications, about {seconds(cells):.0f} s"
     sys.stderr.write(f"{told}\n")
     grid = study.sweep(
@@ -288,8 +288,11 @@ def sweep(
         from sim import charts
 
         figures = {}
-        if len(varied) == 1 and all(isinstance(value, int | float) for value in next(iter(varied.values()))):
-            figures = {"cost_percentiles": charts.cost_percentiles(grid), "idle_money": charts.idle_money(grid)}
+        if len(varied) == 1 and all(map(is_number, next(iter(varied.values())))):
+            figures = {
+                "cost_percentiles": lambda: charts.cost_percentiles(grid),
+                "idle_money": lambda: charts.idle_money(grid),
+            }
         _write_results(out, scenario, found, sweep_csv(found), figures)
     _show(found, format_, sweep_text, sweep_csv)
 

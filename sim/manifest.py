@@ -1,20 +1,63 @@
-"""What made a result: versions, seed, a hash of the resolved scenario. No time, no path: same run, same bytes."""
+"""What made a result, and whose folder it is: versions, seed, hashes. No time, no place: same run, same bytes."""
 
 import hashlib
+import json
+import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import sim
+from sim.faults import InputError
+from sim.scenario import Scenario, resolved_yaml
+
+FILE = "manifest.json"
 
 
-def manifest(resolved: str, result: dict[str, Any]) -> dict[str, Any]:
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def question(scenario: Scenario, vary: dict[str, Any] | None) -> dict[str, Any]:
+    """Tell one question from another: the scenario as stated, the bytes of its traces, what is varied."""
+    traces = [each.trace.file for each in scenario.workload.values() if each.trace is not None]
+    return {
+        "scenario": scenario.name,
+        "scenario_sha256": _sha256(resolved_yaml(scenario).encode()),
+        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in traces},
+        "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
+    }
+
+
+def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None) -> None:
+    """Refuse a folder that holds the results of another question, so that no two are mixed.
+
+    Raises
+    ------
+    InputError
+        With the folder and whose it is.
+    """
+    if not (out / FILE).exists():
+        return
+    try:
+        found = json.loads((out / FILE).read_text(encoding="utf-8"))
+        same = all(found.get(key) == value for key, value in question(scenario, vary).items())
+    except (OSError, ValueError, AttributeError):
+        found, same = {}, False
+    if not same:
+        owner = found.get("scenario", "unknown") if isinstance(found, dict) else "unknown"
+        text = f"holds the results of another question (scenario `{owner}`); choose another folder, or remove it"
+        raise InputError.one(str(out), text)
+
+
+def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
     """Describe where a result comes from.
 
     Parameters
     ----------
-    resolved : str
-        The scenario with every default written out.
+    scenario : Scenario
+        As it was stated.
     result : dict
         Of a run or a sweep.
     """
@@ -24,9 +67,22 @@ def manifest(resolved: str, result: dict[str, Any]) -> dict[str, Any]:
         "program": f"fleetecon {sim.__version__}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
-        "scenario": first["scenario"],
-        "scenario_sha256": hashlib.sha256(resolved.encode()).hexdigest(),
+        **question(scenario, result.get("vary")),
         "seed": first["seed"],
         "replications": first["replications"],
-        "vary": result.get("vary"),
     }
+
+
+def runnable_from(out: Path, scenario: Scenario, seed: int) -> str:
+    """Write a scenario out so that it gives the same results when it is run from a folder: with its seed and files."""
+
+    def moved(name: str) -> str:
+        return os.path.relpath(scenario.folder / name, out)
+
+    workload = {
+        name: each
+        if each.trace is None
+        else each.model_copy(update={"trace": each.trace.model_copy(update={"file": moved(each.trace.file)})})
+        for name, each in scenario.workload.items()
+    }
+    return resolved_yaml(scenario.model_copy(update={"seed": seed, "workload": workload}))

@@ -196,3 +196,31 @@ def test_an_interrupt_exits_130_without_a_traceback(article):
     assert out == ""
     assert "interrupted" in err
     assert "Traceback" not in err
+
+
+def test_a_folder_holds_one_question_only(tmp_path):
+    article = tmp_path / "article.yaml"
+    article.write_text(ARTICLE)
+    run_again = ("run", article, "--reps", "2", "--out", "out")
+    assert here(*run_again, cwd=tmp_path)[0] == 0
+    assert here(*run_again, cwd=tmp_path)[0] == 0  # the same question again
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    for other in (
+        ("run", article, "--reps", "2", "--out", "out", "--set", "horizon_days=30"),
+        ("sweep", article, "--reps", "2", "--out", "out", "--vary", "workload.tuning.arrivals.rate_per_day=1,2"),
+    ):
+        code, _, err = here(*other, cwd=tmp_path)
+        assert code == 2
+        assert "out: holds the results of another question (scenario `article`)" in err
+    assert before == {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+
+
+def test_a_resolved_scenario_runs_again_with_its_trace(tmp_path):
+    (tmp_path / "jobs.csv").write_text("arrival,hours\n1,2\n3,4\n")
+    trace = {"kind": "fine_tune", "gpus": 8, "trace": {"file": "jobs.csv", "columns": {"service": "hours"}}}
+    values = {"name": "t", "horizon_days": 2, "workload": {"jobs": trace}}
+    held = {"held": {"n": {"gpus": 8, "nodes": 1, "usd_per_node_h": 1}}}
+    (tmp_path / "t.yaml").write_text(json.dumps(values | {"plans": {"own": held}}))
+    assert here("run", "t.yaml", "--reps", "2", "--out", "a", cwd=tmp_path)[0] == 0
+    assert here("run", "a/scenario.yaml", "--reps", "2", "--out", "b", cwd=tmp_path)[0] == 0
+    assert (tmp_path / "a" / "result.json").read_bytes() == (tmp_path / "b" / "result.json").read_bytes()

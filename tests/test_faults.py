@@ -198,6 +198,12 @@ EVERY_NUMBER = {
         },
         "d": LISTED,
         "e": TRACED,
+        "f": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 1},
+            "service_hours": 1,
+            "tokens_millions": 1,
+        },
     },
     "plans": {
         "own": {
@@ -209,7 +215,16 @@ EVERY_NUMBER = {
             "overhead_usd_per_year": 1,
         },
         "rent": {"hired": {"n": {"gpus": 1, "usd_per_node_h": 1}}},
-        "flat": {"api": {"usd_per_job": 1}, "staff": {"nodes_per_engineer": 4, "usd_per_year": 1}},
+        "kept": {
+            "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},
+            "staff": {"nodes_per_engineer": 4, "usd_per_year": 1},
+        },
+        "flat": {"api": {"usd_per_job": 1}},
+        "both": {
+            "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},
+            "patience_hours": 1,
+            "api": {"usd_per_job": 1},
+        },
         "timed": {"api": {"usd_per_service_hour": 1}},
     },
     "allocation": {"window_days": 1},
@@ -507,7 +522,9 @@ plans: {rent: {hired: {n: {gpus: 1, usd_per_node_h: 1}}}}
 TRACES = {
     "missing column": ("arrival,duration\n0,1\n", r":1: has no column 'hours' \(for service\); choose from `arrival`"),
     "near column": ("arrival,hour\n0,1\n", r":1: has no column 'hours' \(for service\); did you mean `hour`\?"),
-    "empty file": ("", r":1: has no column 'arrival'"),
+    "empty file": ("", r": is empty; its first line must name the columns arrival, hours$"),
+    "blank lines": ("\n\n", r": is empty; "),
+    "blank lines above the header": ("\n\narrival,hour\n0,1\n", r":3: has no column 'hours'"),
     "same column": ("arrival,hours,hours\n0,1,1\n", r":1: has two columns named 'hours'"),
     "nan": ("arrival,hours\n0,nan\n", r":2:2: hours must be a number from 0 to 1e12, .*got 'nan'"),
     "infinite": ("arrival,hours\n0,inf\n", r":2:2: hours must be a number"),

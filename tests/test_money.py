@@ -364,3 +364,25 @@ def test_long_runs_of_many_gpus_do_not_overflow():
     mine = prices(node_gpus=1000, hired_usd_per_gpu_h=1)
     hired = charge(mine, hire, paths, kernel.serve(hire, paths, terms(paths)), 0, tick(720), "equal")
     assert lines(hired) == {"on_demand_used": 1000 * hours}
+
+
+@served()
+def test_a_hired_job_carries_the_rest_of_its_own_node(serve):
+    # Two jobs of an hour on nodes of 8 GPUs at 32 USD/h: whether it uses 1 GPU or 8, each job is billed its node.
+    its_fleet, paths = fleet(nodes=0, gpus=8, horizon=10, no_queue=HIRED), jobs([0, 5], 1, gpus=[1, 8])
+    rows = serve(its_fleet, paths, terms(paths))
+    for rule in ("gpu_time", "equal", "platform"):
+        charges = charge(prices(node_gpus=8, hired_usd_per_gpu_h=4.0), its_fleet, paths, rows, 0, tick(10), rule)
+        assert charges.attributed.tolist() == [4, 32]
+        assert charges.fully_loaded.tolist() == [32, 32]
+
+
+@served()
+def test_a_hand_over_after_the_warm_up_is_billed_whenever_its_job_arrived(serve):
+    # One GPU is busy from 0 to 20; patience 6; warm-up ends at 8. The jobs of 1, 3 and 9 leave at 7, 9 and 15.
+    its_fleet, paths = fleet(horizon=20), jobs([0, 1, 3, 9], [20, 1, 1, 1])
+    rows = serve(its_fleet, paths, terms(paths, patience=6))
+    charges = charge(prices(api_usd_per_job=5.0), its_fleet, paths, rows, tick(8), tick(12), "equal")
+    assert lines(charges)["api"] == 10
+    assert charges.attributed.tolist() == [0, 0, 0, 5]
+    assert charges.fully_loaded.tolist() == [0, 0, 0, 10]

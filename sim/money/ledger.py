@@ -1,7 +1,8 @@
 """The ledger: every USD of a plan's bill on one line, and every USD shared out to the jobs by a named rule.
 
-A job is charged for the GPU time it had inside the counted time, or the API's price at hand-over (attributed). What no
-single job caused (idle time, staff, overhead) is shared within windows of time (fully loaded). Both add up.
+A job is charged for the GPU time it had inside the counted time, or the API's price at hand-over (attributed). Fully
+loaded, it also carries what its own hired node cost beyond that, and its share of what no single job caused (held idle
+time, staff, overhead), within windows of time. Both add up.
 """
 
 from dataclasses import dataclass
@@ -127,12 +128,17 @@ def _charge(
                     lines[r, _OD_USED] += own
                     lines[r, _OD_IDLE] += idle
                     hired_paid[r] += paid
-                    loose[window] += idle if counted else idle + own
-            elif counted and outcome[j] == API:
+                    if counted:  # the rest of its node and the rounding are the job's own doing
+                        fully_loaded[j] = idle
+                    else:
+                        loose[window] += idle + own
+            elif outcome[j] == API and start[j] >= opens:
                 own = per_job + per_service * (service[j] / TICKS_PER_HOUR)
                 if per_million > 0:
                     own += per_million * tokens[j]
                 lines[r, _API] += own
+                if not counted:
+                    loose[window] += own
             elif counted and outcome[j] == NOT_STARTED:
                 own = settle
                 lines[r, _PENALTIES] += own
@@ -160,7 +166,7 @@ def _charge(
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
                 window += 1
             if arrival[j] >= opens:
-                fully_loaded[j] = attributed[j]
+                fully_loaded[j] += attributed[j]
                 if rule != _NOT:
                     fully_loaded[j] += weight[j] * (loose[window] + by_weight) + by_job
 

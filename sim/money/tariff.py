@@ -51,7 +51,7 @@ def tariff(scenario: Scenario, plan: Plan) -> Tariff:
     hired = [node.price(name, on).value / node.gpus_per_node for name, node in plan.hired.items()]
     api = {"per million trained tokens": 0.0, "per job": 0.0, "per service hour": 0.0}
     if plan.api is not None:
-        price = plan.api.price()
+        price = plan.api.price(on)
         api[price.unit.removeprefix("USD ")] = price.value
     people = plan.staff.head_count(plan.nodes) * plan.staff.usd_per_year if plan.staff is not None else 0.0
     return Tariff(

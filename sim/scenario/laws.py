@@ -159,19 +159,16 @@ def _number_as_law(value: Any) -> Any:
     return value
 
 
-SizeLaw = Annotated[
-    Annotated[
-        Deterministic | Exponential | Erlang | Hyperexponential | Lognormal | Gamma | Geometric | Empirical,
-        Field(discriminator="law"),
-    ],
-    BeforeValidator(_number_as_law),
+_Size = Annotated[
+    Deterministic | Exponential | Erlang | Hyperexponential | Lognormal | Gamma | Geometric | Empirical,
+    Field(discriminator="law"),
 ]
-BatchLaw = Annotated[
-    Annotated[Deterministic | Geometric | Empirical, Field(discriminator="law")], BeforeValidator(_number_as_law)
-]
-PatienceLaw = Annotated[
-    Annotated[Deterministic | Exponential, Field(discriminator="law")], BeforeValidator(_number_as_law)
-]
+_Batch = Annotated[Deterministic | Geometric | Empirical, Field(discriminator="law")]
+_Patience = Annotated[Deterministic | Exponential, Field(discriminator="law")]
+
+SizeLaw = Annotated[_Size, BeforeValidator(_number_as_law, json_schema_input_type=float | _Size)]
+BatchLaw = Annotated[_Batch, BeforeValidator(_number_as_law, json_schema_input_type=float | _Batch)]
+PatienceLaw = Annotated[_Patience, BeforeValidator(_number_as_law, json_schema_input_type=float | _Patience)]
 
 
 def law_mean(law: Any) -> float:
@@ -193,12 +190,17 @@ class _Renewal(Part):
 
     @model_validator(mode="after")
     def _rate(self) -> Self:
-        self.exactly_one("rate_per_day", "mean_hours")
+        if self._needs_rate():
+            self.exactly_one("rate_per_day", "mean_hours")
         if self.batch is not None:
             values = self.batch.values if isinstance(self.batch, Empirical) else (self.batch.mean,)
             if not isinstance(self.batch, Geometric) and any(value < 1 or value != int(value) for value in values):
                 raise ValueError("must have a batch of whole numbers >= 1")
         return self
+
+    def _needs_rate(self) -> bool:
+        """Tell whether the mean gap must be stated; a law may bring its own."""
+        return True
 
     @property
     def mean_gap_hours(self) -> float:
@@ -244,16 +246,13 @@ class HyperexponentialArrivals(_Mixture, _Renewal):
 
     law: Literal["hyperexponential"]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _rate_of_phases(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "means" in data and not {"rate_per_day", "mean_hours"} & set(data):
-            try:
-                pairs = zip(data.get("weights", ()), data["means"], strict=False)
-                return {**data, "mean_hours": math.fsum(weight * mean for weight, mean in pairs)}
-            except (TypeError, OverflowError):
-                return data
-        return data
+    def _needs_rate(self) -> bool:
+        return self.means is None or bool(self.given("rate_per_day", "mean_hours"))
+
+    @property
+    def mean_gap_hours(self) -> float:
+        """Mean time between batches: as stated, else that of the phases."""
+        return super().mean_gap_hours if self._needs_rate() else self.mixture_mean()
 
 
 ArrivalLaw = Annotated[

@@ -25,7 +25,7 @@ from sim.scenario.quantity import (
     Slug,
 )
 from sim.scenario.work import JobClass
-from sim.units import HOURS_PER_DAY
+from sim.units import HOURS_PER_DAY, tick
 
 MOST_WINDOWS, MOST_JOBS = 100_000, 100_000_000
 """Windows and expected jobs of one replication: more would not fit into memory."""
@@ -97,6 +97,16 @@ class Scenario(Part):
         loads = [job_class.offered_gpus for job_class in self.workload.values()]
         return None if None in loads else math.fsum(load for load in loads if load is not None)
 
+    def usable_gpus(self, plan: Plan) -> int:
+        """Count the held GPUs that jobs can use at once: where all need the same number, what is left over is none."""
+        sizes = {job_class.gpus for job_class in self.workload.values()}
+        if len(sizes) > 1 or not plan.nodes:
+            return plan.gpus
+        (size,) = sizes
+        if size > plan.gpus_per_node:
+            return int(plan.gpus // size * size)
+        return int(plan.nodes * (plan.gpus_per_node // size * size))
+
     def inputs(self) -> list[Input]:
         """List everything that the numbers rest on, each once: paces of the work, prices of the plans."""
         paces = [entry for name, each in self.workload.items() for entry in each.inputs(name)]
@@ -105,7 +115,7 @@ class Scenario(Part):
 
     def impossible(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""
-        if self.warm_up_days >= self.horizon_days:
+        if tick(self.warm_up_hours) >= tick(self.horizon_hours):
             yield (
                 ("warm_up_days",),
                 f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}",
@@ -125,7 +135,10 @@ class Scenario(Part):
             try:
                 plan.inputs(self.price_date)
             except LookupError as missing:
-                yield path, f"must have prices for price_date {self.price_date}: {missing}; state `usd_per_node_h`"
+                yield (
+                    path,
+                    f"must have prices for price_date {self.price_date}: {missing}; state the price or change the date",
+                )
             for class_name, job_class in self.workload.items():
                 yield from self._misfits(path, plan, class_name, job_class)
 

@@ -106,10 +106,12 @@ class Api(Part):
             return self.hours_per_million_tokens
         return catalog.API_OFFERS[self.offer].hours_per_million_tokens
 
-    def price(self) -> Input:
+    def price(self, on: date | None) -> Input:
         """Tell what the API charges, in which unit, and who says so."""
         if self.offer is not None:
             offer = catalog.API_OFFERS[self.offer]
+            if on is not None and offer.since > on:
+                raise LookupError(f"the API offer {self.offer} began on {offer.since}")
             return Input(
                 f"API ({self.offer})",
                 offer.usd_per_million_tokens,
@@ -168,6 +170,8 @@ class Plan(Part):
             raise ValueError("must hold nodes of one size; put other sizes into a plan of their own")
         if self.hired and (self.held or self.api or len(self.hired) > 1):
             raise ValueError("must have `hired` alone, with one kind of node: each job then gets its own")
+        if self.staff is not None and self.staff.nodes_per_engineer is not None and not self.held:
+            raise ValueError("must count its staff by `engineers`, because it holds no nodes for `nodes_per_engineer`")
         waiting = self.given("patience_hours", "queue_limit")
         if waiting and (self.api is None or not self.held):
             raise ValueError(f"must have `held` nodes and an `api` to overflow to, because it has `{waiting[0]}`")
@@ -194,7 +198,7 @@ class Plan(Part):
         found = [node.price(f"held {name}", on) for name, node in self.held.items()]
         found += [node.price(f"hired {name}", on) for name, node in self.hired.items()]
         if self.api is not None:
-            found.append(self.api.price())
+            found.append(self.api.price(on))
         if self.staff is not None:
             found.append(stated("engineer", float(self.staff.usd_per_year), "USD per year", self.staff.source))
         return found

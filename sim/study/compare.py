@@ -1,6 +1,6 @@
 """Which plans may be ranked, which is cheapest and how sure that is; and what a reader must be warned of."""
 
-from datetime import date
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from sim.study.simulate import Experiment, Outcome
 from sim.units import Floats
 
 FAR_APART_DAYS = 366
+_LATE = 0.05
+_CUT_ABOVE = 0.01
+_ROUNDING = 1e-12  # relative: bills that differ by less differ by the rounding of floats
 
 
 def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None]) -> str | None:
@@ -25,12 +28,20 @@ def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None
         95th percentile of the wait in hours, by class.
     """
     rules = scenario.equal_work
-    jobs, left = float(outcome.total("jobs").sum()), float(outcome.total("not_started").sum())
-    if jobs and left / jobs > rules.not_started_share and rules.settle_usd_per_job is None:
-        limit = 100 * rules.not_started_share
-        return f"{100 * left / jobs:.3g} % of its jobs had not started when the clock stopped (at most {limit:g} % may)"
-    for name, wait in wait_p95.items():
-        if rules.wait_p95_hours is not None and wait is not None and wait > rules.wait_p95_hours:
+    for name, each in outcome.classes.items():
+        jobs, wait = float(each.total("jobs").sum()), wait_p95[name]
+        left = float(each.total("not_started").sum()) / jobs if jobs else 0.0
+        if left > rules.not_started_share and rules.settle_usd_per_job is None:
+            limit = 100 * rules.not_started_share
+            return (
+                f"{100 * left:.3g} % of the jobs of class `{name}` had not started when the clock stopped "
+                f"(at most {limit:g} % may)"
+            )
+        if rules.wait_p95_hours is None:
+            continue
+        if left > _LATE:
+            return f"{100 * left:.3g} % of class `{name}` still waited when the clock stopped (95 % must have started)"
+        if wait is not None and wait > rules.wait_p95_hours:
             return f"95 % of class `{name}` wait up to {wait:.3g} h (at most {rules.wait_p95_hours:g} h may pass)"
     return None
 
@@ -38,7 +49,7 @@ def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None
 def cheapest_on_each_path(bills: dict[str, Floats]) -> dict[str, Floats]:
     """Mark for each plan the replications in which its bill is the least; a tie of k plans gives each 1/k."""
     table = np.array(list(bills.values()))
-    least = table <= table.min(axis=0)
+    least = table <= table.min(axis=0) * (1 + _ROUNDING)
     credit = least / least.sum(axis=0)
     return dict(zip(bills, credit, strict=True))
 
@@ -52,66 +63,86 @@ def probability_cheapest(bills: dict[str, Floats], eligible: list[str], confiden
     return nothing | {name: share(float(each.sum()), len(each), confidence) for name, each in credit.items()}
 
 
+def difference(a: Floats, b: Floats) -> Floats:
+    """Take the difference of two bills on each path; what is only the rounding of floats is none."""
+    apart = a - b
+    return np.where(np.abs(apart) > _ROUNDING * np.abs(a), apart, 0.0)
+
+
 def paired_differences(bills: dict[str, Floats], confidence: float) -> dict[str, Estimate]:
     """Estimate the difference of each pair of bills on the same paths."""
     names = list(bills)
-    return {f"{a} - {b}": mean(bills[a] - bills[b], confidence) for i, a in enumerate(names) for b in names[i + 1 :]}
+    return {
+        f"{a} - {b}": mean(difference(bills[a], bills[b]), confidence)
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    }
 
 
-def capacity_reached(plan: Plan, load: float | None) -> bool:
-    """Tell whether a plan's queue never settles: all its jobs wait for held nodes and these are too few."""
-    waits_for_ever = plan.nodes > 0 and plan.patience_hours is None and plan.queue_limit is None
-    return waits_for_ever and load is not None and load >= plan.gpus
+def waits_for_ever(plan: Plan) -> bool:
+    """Tell whether all jobs of a plan wait for its held nodes, however long."""
+    return plan.nodes > 0 and plan.patience_hours is None and plan.queue_limit is None
 
 
-def _price_dates(scenario: Scenario) -> list[tuple[date, date, str]]:
-    """List from when to when each dated price is known to hold."""
-    inputs = [entry for plan in scenario.plans.values() for entry in plan.inputs(scenario.price_date)]
-    return [(entry.since, entry.seen, entry.what) for entry in inputs if entry.since and entry.seen]
+def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Warn of plans whose queue never settles, whose API is never used, or whose API takes nobody knows how long."""
+    load = scenario.offered_gpus
+    for name, plan in scenario.plans.items():
+        usable = scenario.usable_gpus(plan)
+        if waits_for_ever(plan) and load is not None and load >= usable:
+            verb = "exceeds" if load > usable else "reaches"
+            text = f"offered load {load:.3g} erlangs {verb} {usable} GPUs, so the queue never settles"
+            advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
+            yield "overload", f"plan `{name}`: {text}; {advice}"
+        if waits_for_ever(plan) and plan.api is not None:
+            yield "api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"
+        if plan.api is not None and plan.api.pace is None:
+            text = "the API is assumed to take as long for a job as own nodes; state hours_per_million_tokens"
+            yield "api_hours_assumed", f"plan `{name}`: {text}"
+
+
+def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Warn of prices of different years, and of prices that were last seen long before the day asked for."""
+    dated = [(entry.since, entry.seen, entry.what) for entry in scenario.inputs() if entry.since and entry.seen]
+    if not dated:
+        return
+    newest, oldest = max(dated), min(dated, key=lambda entry: entry[1])
+    if (newest[0] - oldest[1]).days > FAR_APART_DAYS:
+        text = f"{oldest[2]} was last seen on {oldest[1]}, {newest[2]} holds since {newest[0]}"
+        yield "prices_far_apart", f"prices more than 12 months apart are compared: {text}; set price_date"
+    on = scenario.price_date
+    if on is not None and (on - oldest[1]).days > FAR_APART_DAYS:
+        yield "price_stale", f"{oldest[2]} was last seen on {oldest[1]}, more than 12 months before price_date {on}"
 
 
 def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     """List what a reader must know before the numbers are used: pairs of a code and a text."""
-    scenario = experiment.scenario
-    found: list[tuple[str, str]] = []
-    load = scenario.offered_gpus
-    for name, plan in scenario.plans.items():
-        if capacity_reached(plan, load):
-            verb = "exceeds" if load and load > plan.gpus else "reaches"
-            text = f"offered load {load:.3g} erlangs {verb} {plan.gpus} GPUs"
-            advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
-            found.append(("overload", f"plan `{name}`: {text}, so the queue never settles; {advice}"))
-        if plan.nodes and plan.api is not None and plan.patience_hours is None and plan.queue_limit is None:
-            found.append(("api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"))
-        if plan.api is not None and plan.api.pace is None:
-            found.append(
-                (
-                    "api_hours_assumed",
-                    f"plan `{name}`: the API is assumed to take as long for a job as own nodes; "
-                    "state hours_per_million_tokens",
-                )
-            )
-    dates = _price_dates(scenario)
-    if dates:
-        newest, oldest = max(dates), min(dates, key=lambda entry: entry[1])
-        if (newest[0] - oldest[1]).days > FAR_APART_DAYS:
-            text = f"{oldest[2]} was last seen on {oldest[1]}, {newest[2]} holds since {newest[0]}"
-            found.append(("prices_far_apart", f"prices more than 12 months apart are compared: {text}; set price_date"))
+    found = [*_plan_warnings(experiment.scenario), *_price_warnings(experiment.scenario)]
     for name, listed in experiment.listed.items():
         if listed.dropped:
-            found.append(
-                (
-                    "jobs_beyond_horizon",
-                    f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out",
-                )
-            )
+            text = f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"
+            found.append(("jobs_beyond_horizon", text))
+    needed = replications_needed(0.95, experiment.scenario.confidence)
     if replications == 1:
         found.append(("one_replication", "one replication: no interval is available"))
-    elif (needed := replications_needed(0.95, scenario.confidence)) > replications:
-        found.append(
-            (
-                "few_replications",
-                f"percentiles of the bill have no interval: p95 needs {needed} replications, got {replications}",
-            )
-        )
+    elif needed > replications:
+        text = f"percentiles of the bill have no interval: p95 needs {needed} replications, got {replications}"
+        found.append(("few_replications", text))
     return [{"code": code, "text": text} for code, text in found]
+
+
+def cut_short(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
+    """Warn of jobs that the clock stopped: of those that had not started, and of those that had not ended."""
+    found = []
+    for name, outcome in outcomes.items():
+        for class_name, each in outcome.classes.items():
+            jobs, where = each.total("jobs").sum(), f"plan `{name}`, class `{class_name}`"
+            left, undone = each.total("not_started").sum(), each.total("unfinished").sum()
+            if left > _CUT_ABOVE * jobs:
+                text = "more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
+                found.append({"code": "censored", "text": f"{where}: {text}"})
+            if undone - left > _CUT_ABOVE * jobs:
+                share_ = 100 * (undone - left) / jobs
+                text = f"{share_:.3g} % of the jobs had started and not ended, but nodes are charged only until then"
+                found.append({"code": "unfinished", "text": f"{where}: {text}; lengthen horizon_days"})
+    return found

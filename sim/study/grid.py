@@ -11,6 +11,7 @@ import numpy as np
 from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
+from sim.study.compare import difference, waits_for_ever
 from sim.study.result import SCHEMA, Json, result
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, check_replications, draw_seed, mapper, pool
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 MOST_CELLS = 10_000
 _JOBS_PER_SECOND = 2e6
 """Cautious pace of one thread, for the estimate of a sweep's length."""
-
-_ROUNDING = 1e-12
 
 Point = dict[str, Any]
 
@@ -53,7 +52,8 @@ class Cell:
 def points(vary: Mapping[str, Sequence[Any]]) -> Iterator[Point]:
     """Walk through all combinations of the swept values, the last key fastest."""
     for values in itertools.product(*vary.values()):
-        yield dict(zip(vary, values, strict=True))
+        plain = (value.item() if isinstance(value, np.generic) else value for value in values)
+        yield dict(zip(vary, plain, strict=True))
 
 
 def check_cells(
@@ -87,7 +87,7 @@ def check_cells(
 
 
 def spaced(low: float, high: float, count: int, log: bool = False) -> Sequence[float]:
-    """Space values from one end to the other, both included, rounded to 6 significant digits.
+    """Space values from one end to the other, both included exactly; what lies between has 6 digits.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def spaced(low: float, high: float, count: int, log: bool = False) -> Sequence[f
     if count > MOST_CELLS:
         return range(count)  # refused by its number alone, so no value is made
     values = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
-    return [float(f"{value:.6g}") for value in values]
+    return [float(low), *(float(f"{value:.6g}") for value in values[1:-1]), float(high)]
 
 
 def cells_of(
@@ -124,10 +124,17 @@ def cells_of(
         When a key is wrong, a value is refused, or the grid is too large.
     """
     check_cells(vary, most=most)
+    if "seed" in vary:
+        raise InputError.one("--vary", "cannot vary seed: all cells share their noise; give it with --seed")
+    if twice := [key for key, values in vary.items() if len(set(map(repr, values))) < len(values)]:
+        raise InputError.one("--vary", f"{twice[0]} must have different values, got one of them twice")
     cells = []
     for point in points(vary):
         tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag="--vary"), point)
-        cells.append((point, build(tree, scenario.folder)))
+        cell = build(tree, scenario.folder)
+        if (list(cell.plans), list(cell.workload)) != (list(scenario.plans), list(scenario.workload)):
+            raise InputError.one("--vary", f"must vary keys of plans and classes that exist, got {', '.join(point)}")
+        cells.append((point, cell))
     return cells
 
 
@@ -153,10 +160,14 @@ def _crossing(places: Floats, differences: Floats) -> float:
     return math.nan
 
 
-def _difference(cell: Cell, a: str, b: str) -> Floats:
-    """Take the difference of two bills on each path; what is only the rounding of floats is none."""
-    difference = cell.bills[a] - cell.bills[b]
-    return np.where(np.abs(difference) > _ROUNDING * np.abs(cell.bills[a]), difference, 0.0)
+def _gap(cell: Cell, a: str, b: str) -> float:
+    """Take the mean difference of two bills."""
+    return float(difference(cell.bills[a], cell.bills[b]).mean())
+
+
+def is_number(value: Any) -> bool:
+    """Tell a number from a word or a yes."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -210,7 +221,7 @@ class Grid:
         """
         keys = [key for key, values in self.vary.items() if len(values) > 1]
         found: Json = {"plans": [a, b], "key": keys[0] if keys else None, "at": None, "reason": None}
-        if len(keys) != 1 or not all(isinstance(value, int | float) for value in self.vary[keys[0]]):
+        if len(keys) != 1 or not all(is_number(value) for value in self.vary[keys[0]]):
             return found | {"reason": "a break-even needs one swept number"}
         key = keys[0]
         ordered = sorted(self.cells, key=lambda cell: float(cell.at[key]))
@@ -218,7 +229,7 @@ class Grid:
         if not cells:
             return found | {"reason": f"at no value do `{a}` and `{b}` do the same work"}
         places = np.array([float(cell.at[key]) for cell in cells])
-        differences = np.array([_difference(cell, a, b) for cell in cells])
+        differences = np.array([difference(cell.bills[a], cell.bills[b]) for cell in cells])
         value = _crossing(places, differences.mean(axis=1))
         if math.isnan(value):
             return found | {"reason": self._none(key, ordered, cells, a, b)}
@@ -233,16 +244,15 @@ class Grid:
         return all(cell.result["plans"][name]["eligible"] for name in (a, b))
 
     def capacity(self, key: str, *plans: str) -> float | None:
-        """Find the value of a swept key at which the offered load reaches the GPUs of the smallest of some plans."""
+        """Find the value of a swept key at which the load reaches the usable GPUs of the smallest of some plans."""
         loads = [(float(cell.at[key]), cell.scenario.offered_gpus) for cell in self.cells]
         known = sorted((at, load) for at, load in loads if load is not None)
-        waits = [
-            plan for name, plan in self.scenario.plans.items() if name in plans and plan.nodes and plan.api is None
-        ]
+        at_one = self.cells[0].scenario
+        waits = [at_one.usable_gpus(at_one.plans[name]) for name in plans if waits_for_ever(at_one.plans[name])]
         if not waits or len(known) < 2 or known[0][1] >= known[-1][1]:
             return None
         (x0, y0), (x1, y1) = known[0], known[-1]
-        return x0 + (min(plan.gpus for plan in waits) - y0) * (x1 - x0) / (y1 - y0)
+        return x0 + (min(waits) - y0) * (x1 - x0) / (y1 - y0)
 
     def _none(self, key: str, ordered: list[Cell], cells: list[Cell], a: str, b: str) -> str:
         """Say within which bounds there is no break-even, and who is cheaper there.
@@ -251,12 +261,16 @@ class Grid:
         the grid where there is one (its bills are known, though not both plans do the work there), else as before.
         """
         first, last = float(cells[0].at[key]), float(cells[-1].at[key])
-        cheaper = a if sum(float(_difference(cell, a, b).mean()) for cell in cells) < 0 else b
+        if not any(difference(cell.bills[a], cell.bills[b]).any() for cell in cells):
+            return f"`{a}` and `{b}` cost the same from {first:.4g} to {last:.4g}"
+        cheaper = a if sum(_gap(cell, a, b) for cell in cells) < 0 else b
         capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
         after = next((cell for cell in ordered if float(cell.at[key]) > last), None)
         ends = [cell for cell in (*cells[-2:], after) if cell is not None][-2:]
-        line = np.array([[float(cell.at[key]), float(_difference(cell, a, b).mean())] for cell in ends])
+        line = [(float(cell.at[key]), _gap(cell, a, b)) for cell in ends]
         if capacity is None or len(ends) < 2 or last < capacity / 2:
+            if len(cells) == 1:
+                return f"only at {first:.4g} do both do the same work: `{cheaper}` is cheaper there"
             return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is cheaper throughout"
         (x0, y0), (x1, y1) = line
         if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.estimate import Estimate, deviation, jackknife, mean, pooled_quantiles, quantile, ratio
+from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
 from sim.money import LINES
-from sim.study.compare import paired_differences, probability_cheapest, unfit, warnings
+from sim.study.compare import cut_short, paired_differences, probability_cheapest, unfit, warnings
 from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome
 
@@ -17,20 +17,43 @@ SCHEMA: Final = 1
 PERCENTILES: Final = {"p5": 0.05, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _OF_WAIT, _OF_COST = ("p50", "p90", "p95", "p99"), ("p5", "p50", "p90", "p95", "p99")
 _CENSORED_ABOVE = 0.01
+_BEYOND_A_GROUP, _LEAST_GROUPS = 10, 10
 
 Json = dict[str, Any]
+
+
+def _groups(replications: int, jobs: int, probability: float) -> int:
+    """Choose how many groups of replications a jackknife leaves out in turn: each has jobs enough beyond the quantile.
+
+    Left out one by one, replications of few jobs gave intervals that held in 60 to 85 % instead of 95 %.
+    """
+    beyond = jobs * min(probability, 1 - probability)
+    return min(replications, int(beyond / _BEYOND_A_GROUP))
 
 
 def _percentiles(
     folded: Fold, measure: str, names: tuple[str, ...], confidence: float, exact: bool
 ) -> dict[str, Estimate]:
-    """Estimate percentiles over the jobs of all replications, with intervals over replications."""
+    """Estimate percentiles over the jobs of all replications, with intervals over (groups of) replications."""
     offsets = folded.offsets(measure)
-    found = pooled_quantiles(folded.values[measure], offsets, np.array([PERCENTILES[name] for name in names]), exact)
-    contributing = int(np.count_nonzero(np.diff(offsets)))
-    return {
-        name: jackknife(float(found[-1, k]), found[:-1, k], confidence, contributing) for k, name in enumerate(names)
-    }
+    replications, contributing = len(offsets) - 1, int(np.count_nonzero(np.diff(offsets)))
+    values = folded.values[measure]
+    alike = len(values) > 0 and values.min() == values.max()
+    counts = {name: replications if alike else _groups(replications, len(values), PERCENTILES[name]) for name in names}
+    found: dict[str, Estimate] = {}
+    for count in sorted(set(counts.values())):
+        mine = [name for name in names if counts[name] == count]
+        groups = count if alike or count >= _LEAST_GROUPS else 1
+        cuts = offsets[np.arange(groups + 1) * replications // groups]
+        rows = pooled_quantiles(values, cuts, np.array([PERCENTILES[name] for name in mine]), exact)
+        for k, name in enumerate(mine):
+            value = float(rows[-1, k])
+            found[name] = (
+                jackknife(value, rows[:-1, k], confidence, contributing)
+                if groups > 1
+                else Estimate(plain(value), n=contributing)
+            )
+    return {name: found[name] for name in names}
 
 
 def _durations(
@@ -156,7 +179,7 @@ def result(
         "price_date": scenario.price_date,
         "allocation": {"rule": scenario.allocation.rule, "window_days": float(scenario.allocation.window_days)},
         "inputs": [asdict(entry) for entry in scenario.inputs()],
-        "warnings": warnings(experiment, replications) + _censored(plans),
+        "warnings": warnings(experiment, replications) + cut_short(outcomes),
         "plans": plans,
         "comparison": {
             "cheapest": min(eligible, key=lambda name: float(bills[name].mean()), default=None),
@@ -164,19 +187,6 @@ def result(
             "paired_difference_usd": paired_differences(bills, float(scenario.confidence)),
         },
     }
-
-
-def _censored(plans: Json) -> list[dict[str, str]]:
-    """Warn of waits that are too short because the longest are not known."""
-    text = (
-        "plan `{}`, class `{}`: more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
-    )
-    return [
-        {"code": "censored", "text": text.format(name, class_name)}
-        for name, plan in plans.items()
-        for class_name, each in plan["classes"].items()
-        if each["censored"]
-    ]
 
 
 def as_json(value: Any) -> Any:

@@ -386,6 +386,19 @@ def test_a_gzipped_trace_and_one_with_a_byte_order_mark_and_crlf(tmp_path):
         assert (again.arrival, again.service_hours) == (plain.arrival, plain.service_hours)
 
 
+def test_a_damaged_gzipped_trace_is_refused(tmp_path):
+    data = gzip.compress(b"arrival,hours\n" + b"".join(b"%d,1\n" % k for k in range(1000)))
+    damaged = data[:100] + bytes(byte ^ 0xFF for byte in data[100:120]) + data[120:]
+    for each in (damaged, data[:200], b"arrival,hours\n0,1\n"):
+        with pytest.raises(InputError, match=r"jobs\.csv\.gz: cannot be read: "):
+            listed(tmp_path, each, "jobs.csv.gz")
+
+
+def test_arrivals_in_minutes(tmp_path):
+    found = listed(tmp_path, "arrival,hours\n0,1\n90,1\n", trace="arrival_unit: minutes, columns: {service: hours}")
+    assert found.arrival.tolist() == [0, tick(1.5)]
+
+
 def test_an_unsorted_trace_is_sorted_only_where_asked(tmp_path):
     csv = "arrival,hours\n2,20\n1,10\n2,21\n"
     with pytest.raises(InputError, match=r"jobs\.csv:3: arrives before the row above it"):

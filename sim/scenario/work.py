@@ -33,7 +33,7 @@ class Trace(Part):
 
     file: Text
     columns: Columns = Columns()
-    arrival_unit: Literal["hours", "days", "seconds", "datetime"] = "hours"
+    arrival_unit: Literal["hours", "minutes", "days", "seconds", "datetime"] = "hours"
     service_unit: Literal["hours", "minutes", "seconds"] = "hours"
     tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
     skip_days: NonNegativeDays = 0.0

@@ -8,6 +8,7 @@ order unless ``sort: true``. Columns that are not asked for are ignored. Anythin
 import csv
 import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,16 +97,19 @@ def _read_columns(file: Path, trace: Trace) -> dict[str, Floats]:
     values: dict[str, list[float]] = {key: [] for key in wanted}
     faults: list[Fault] = []
     rows = csv.reader(_lines(file), strict=True)
-    header = next(rows, [])
+    header = next((row for row in rows if row), None)
+    if header is None:
+        raise InputError.one(f"{file}", f"is empty; its first line must name the columns {', '.join(wanted.values())}")
+    top = f"{file}:{rows.line_num}"
     if len(header) > MOST_COLUMNS:
-        raise InputError.one(f"{file}:1", f"has {len(header)} columns; at most {MOST_COLUMNS} are read")
+        raise InputError.one(top, f"has {len(header)} columns; at most {MOST_COLUMNS} are read")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
-        raise InputError.one(f"{file}:1", f"has two columns named {twice!r}")
+        raise InputError.one(top, f"has two columns named {twice!r}")
     for key, column in wanted.items():
         if column not in header:
             hint = "it seems to use `;`, save it with commas" if ";" in "".join(header) else nearest(column, header)
-            faults.append(Fault(f"{file}:1", f"has no column {column!r} (for {key}); {hint}"))
+            faults.append(Fault(top, f"has no column {column!r} (for {key}); {hint}"))
     if faults:
         raise InputError(faults)
     places = {key: header.index(column) for key, column in wanted.items()}
@@ -135,7 +139,7 @@ def _from_trace(scenario: Scenario, job_class: JobClass, trace: Trace) -> Listed
     file = scenario.folder / trace.file
     try:
         columns = _read_columns(file, trace)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError.one(str(file), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except UnicodeDecodeError as error:
         raise InputError.one(str(file), f"is not UTF-8 text ({error.reason})") from None

@@ -245,8 +245,39 @@ def test_settings_make_the_mappings_on_their_way_and_find_list_entries():
     tree = read_text("a: {}\nrows: [{x: 1}, {x: 2}]", "f")
     with_settings(tree, {"a.b.c": 1, "rows.1.x": 9})
     assert tree.values == {"a": {"b": {"c": 1}}, "rows": [{"x": 1}, {"x": 9}]}
-    with pytest.raises(InputError, match=r"--set: rows.x leads through a value that has no keys"):
-        with_settings(tree, {"rows.x": 1})
+    with_settings(tree, {"rows.0": 7, "a.0": 5, "a.²": 6})
+    assert tree.values == {"a": {"b": {"c": 1}, "0": 5, "²": 6}, "rows": [7, {"x": 9}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "refusal"),
+    [
+        ("rows.x", r"rows\.x, step `x`: must be the number of an entry from 0 to 1$"),
+        ("rows.foo.0.x", r"rows\.foo\.0\.x, step `foo`: must be the number of an entry from 0 to 1$"),
+        ("rows.2", r"rows\.2, step `2`: must be the number of an entry from 0 to 1$"),
+        ("rows.-1.x", r"rows\.-1\.x, step `-1`: must be"),
+        ("rows.².x", r"rows\.²\.x, step `²`: must be"),
+        ("rows." + "9" * 5000, r"rows\.9{195}, step `9{80}`: must be the number of an entry"),
+        ("none.0", r"none\.0, step `0`: must be the number of an entry of a list that has none$"),
+        ("rows.0.x.y.z", r"rows\.0\.x\.y\.z, step `y`: leads into a value that has no keys, 1$"),
+    ],
+)
+def test_a_setting_is_refused_at_its_first_step_that_leads_nowhere(key, refusal):
+    tree = read_text("rows: [{x: 1}, {x: 2}]\nnone: []", "f")
+    with pytest.raises(InputError, match=f"^--set: {refusal}"):
+        with_settings(tree, {key: 1})
+
+
+def test_names_of_digits_can_be_set():
+    text = ARTICLE.replace("  api:\n", "  123:\n").replace("  tuning:\n", "  7:\n")
+    found = scenario(text, {"workload.7.gpus": 4, "plans.123.api": {"usd_per_job": 5}, "plans.123.api.usd_per_job": 6})
+    assert found.workload["7"].gpus == 4
+    assert found.plans["123"].api.usd_per_job == 6
+    assert refusals(text, {"workload.7.gpus": 0})[0].startswith("--set: workload.7.gpus must be")
+
+
+def test_a_setting_with_an_odd_step_is_refused():
+    assert refusals(settings={"workload.²": 1})[0].startswith("--set: the name '²' must be a slug")
 
 
 def test_a_settings_fault_names_the_setting_and_not_a_line():

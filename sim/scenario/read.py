@@ -176,25 +176,35 @@ def parse_setting(text: str, flag: str = "--set") -> tuple[str, Any]:
 
 
 def with_settings(tree: Tree, settings: dict[str, Any]) -> Tree:
-    """Put values into a tree by dotted keys; a missing mapping on the way is made.
+    """Put values into a tree by dotted keys; a missing mapping on the way is made, an entry of a list is replaced.
 
     Raises
     ------
     InputError
-        When a key leads through something that is no mapping.
+        When a step of a key is neither a key of a mapping nor the number of an entry of a list.
     """
     for key, value in settings.items():
-        path = tuple(int(step) if step.isdigit() else step for step in key.split("."))
-        place = tree.values
-        for step in path[:-1]:
-            place = place.setdefault(step, {}) if isinstance(place, dict) else place
-            if isinstance(place, list) and isinstance(step, int) and step < len(place):
-                place = place[step]
-        if not isinstance(place, dict) or isinstance(path[-1], int):
-            raise InputError.one(tree.flag, f"{key} leads through a value that has no keys")
+        place, path = tree.values, Path_()
+        for step in key.split("."):
+            if path:
+                place = place.setdefault(path[-1], {}) if isinstance(place, dict) else place[path[-1]]
+            path = (*path, _step(place, step, f"{key[:200]}, step `{step[:80]}`", tree.flag))
         place[path[-1]] = value
         tree.settings.add(path)
     return tree
+
+
+def _step(place: Any, step: str, where: str, flag: str) -> str | int:
+    """Turn one step of a dotted key into a key of a mapping or the number of an entry of a list."""
+    if isinstance(place, dict):
+        return step
+    if not isinstance(place, list):
+        raise InputError.one(flag, f"{where}: leads into a value that has no keys, {_shown(place)}")
+    numbers = {str(number): number for number in range(len(place))}
+    if step not in numbers:
+        reach = f"from 0 to {len(place) - 1}" if place else "of a list that has none"
+        raise InputError.one(flag, f"{where}: must be the number of an entry {reach}")
+    return numbers[step]
 
 
 def resolved_yaml(scenario: Scenario) -> str:

@@ -12,8 +12,14 @@ from sim.study.result import PERCENTILES
 Json = dict[str, Any]
 Row = Sequence[str]
 
+_SHARED = {
+    "gpu_time": "the bill over all jobs; percentiles over jobs, idle time and staff shared by GPU time within",
+    "equal": "the bill over all jobs; percentiles over jobs, idle time and staff shared equally within",
+    "platform": "its own use and hired node; idle time, staff and overhead are shown apart, as unallocated",
+}
+
 DEFINITIONS = """\
-USD a job, fully loaded: the bill over all jobs; percentiles over jobs, idle time and staff shared {rule}.
+USD a job, fully loaded: {cost}.
 Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: held GPUs without a job.
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
 Brackets: {confidence:g} % interval over {replications} replications."""
@@ -106,17 +112,24 @@ def study_text(result: Json) -> str:
     parts.append(verdict(result))
     if result["replications"] > 1:
         parts.append(_bill_table(result))
-    rule, days = result["allocation"]["rule"], result["allocation"]["window_days"]
-    words = {"gpu_time": "by GPU time", "equal": "equally", "platform": "not at all"}
     parts.append(
         DEFINITIONS.format(
-            rule=f"{words[rule]} within {days:g} days",
+            cost=_shared(result),
             confidence=100 * result["confidence"],
             replications=result["replications"],
         )
     )
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
     return "\n\n".join(parts)
+
+
+def _shared(result: Json) -> str:
+    """Say what the cost of a job holds, and the windows it is shared out in: the counted time, divided equally."""
+    if (rule := result["allocation"]["rule"]) == "platform":
+        return _SHARED[rule]
+    counted = result["horizon_days"] - result["warm_up_days"]
+    count = max(1, round(counted / result["allocation"]["window_days"]))
+    return f"{_SHARED[rule]} {count} window{'s' * (count > 1)} of {counted / count:.4g} days"
 
 
 def _bill_table(result: Json) -> str:
@@ -154,9 +167,11 @@ def verdict(result: Json) -> str:
 def sweep_text(grid: Json) -> str:
     """Tell a sweep: a row a cell and plan, then every break-even."""
     keys = list(grid["vary"])
+    several = any(len(plan["classes"]) > 1 for cell in grid["cells"] for plan in cell["result"]["plans"].values())
     head = (
         *(key.rsplit(".", 1)[-1] for key in keys),
         "plan",
+        *["class"] * several,
         "USD a job",
         "p5",
         "p50",
@@ -171,9 +186,10 @@ def sweep_text(grid: Json) -> str:
     for cell in grid["cells"]:
         result = cell["result"]
         for name, plan in result["plans"].items():
-            for each in plan["classes"].values():
+            for class_name, each in plan["classes"].items():
                 row = _plan_row(name, plan, each, result["comparison"]["probability_cheapest"][name])
-                rows.append([*(_plain(cell["at"][key]) for key in keys), name, *row[2:9], row[1], row[11]])
+                named = [name, class_name] if several else [name]
+                rows.append([*(_plain(cell["at"][key]) for key in keys), *named, *row[2:9], row[1], row[11]])
     lines = [break_even_text(entry) for entry in grid["break_even"]]
     warned = dict.fromkeys(
         (entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"]
@@ -232,12 +248,16 @@ def inputs_text(inputs: Sequence[Input]) -> str:
     return "\n".join(lines)
 
 
+def _inert(cell: Any) -> Any:
+    """Put a quote before text that a spreadsheet would take for a formula; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
 def as_csv(head: Sequence[str], rows: Iterator[list[Any]]) -> str:
-    """Write rows as CSV with LF line ends; what is not available is an empty cell."""
+    """Write rows as CSV with LF line ends; what is not available is an empty cell, no text is a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows(map(_inert, row) for row in (head, *rows))
     return out.getvalue()
 
 

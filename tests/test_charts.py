@@ -218,6 +218,47 @@ def test_any_scenario_is_drawn(name):
         assert "nan" not in " ".join(texts(figure)).lower()
 
 
+def long_names(stem):
+    """Give two classes and all plans names of 60 characters that begin with the same letters."""
+    values = as_values(two_classes())
+    for part in ("workload", "plans"):
+        named = {(stem * 30)[:59] + str(k): each for k, each in enumerate(values[part].values())}
+        values[part] = named
+    return build(Tree(values, file="x"))
+
+
+@pytest.mark.parametrize("stem", ["a_", "name_", "held_by_the_month_", "averylongword", "m"])
+def test_names_of_60_letters_leave_room_for_what_is_drawn(stem):
+    named = long_names(stem)
+    first = next(iter(named.workload))
+    grid = sweep(named, {f"workload.{first}.arrivals.rate_per_day": [1, 3, 6, 9]}, replications=3)
+    figures = [
+        charts.cost_distribution(run(named, replications=3)),
+        charts.cost_percentiles(grid),
+        charts.idle_money(grid),
+    ]
+    for figure in figures:
+        figure.draw_without_rendering()
+        assert all(axes.get_window_extent().width / figure.dpi > 1 for axes in figure.axes)
+        if stem == "m":  # the widest letter: twice as wide as text is
+            continue
+        for axes in figure.axes:
+            beside = {text.get_text(): text.get_window_extent() for text in axes.texts if text.get_position()[0] > 1}
+            boxes = list(beside.values())  # the heads of columns are written once a row, in one place
+            assert not [1 for i, a in enumerate(boxes) for b in boxes[i + 1 :] if a.overlaps(b)]
+        for text in figure.findobj(lambda each: hasattr(each, "get_text")):
+            if text.get_text() and text.get_visible():
+                box = text.get_window_extent()
+                assert min(box.x0, box.y0) >= 0, text
+                assert np.all(box.max <= figure.bbox.max), text
+
+
+def test_a_long_name_is_broken_once():
+    assert words.two_lines("on-demand") == "on-demand"
+    assert words.two_lines("held by the month in the cheapest region") == "held by the month in\nthe cheapest region"
+    assert words.two_lines("x" * 60) == "x" * 30 + "\n" + "x" * 30
+
+
 def test_whole_numbers_on_every_axis():
     assert [words.plain(value) for value in (0.5, 1, 2, 10, 1000, 12.04, 0.001, 161366)] == [
         "0.5", "1", "2", "10", "1,000", "12", "0.001", "161,366",

@@ -10,10 +10,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from sim.charts.place import Room
 from sim.charts.reading import Sweep, waits_only
 from sim.charts.style import GREY, SMALL_SIZE, limits, spans_decade, ticks, write
-from sim.charts.words import plan_word
+from sim.charts.words import key_words, plan_word, wrapped
 from sim.units import Floats
 
 _NICE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+_LETTER = 0.074
+"""Inches of a letter of small type, on average."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,17 @@ def dress_x(axes: Axes, panel: Panel, labels: bool) -> None:
     axes.tick_params(axis="x", labelbottom=labels)
 
 
+def name_x(axes: Axes, panel: Panel) -> None:
+    """Say what the swept axis counts, in as many lines as the panel is narrow."""
+    name = key_words(panel.sweep.grid.scenario, panel.sweep.key)[0]
+    axes.set_xlabel(wrapped(name, _letters(axes, "width")), parse_math=False)
+
+
+def _letters(axes: Axes, side: str) -> int:
+    """Count how many letters of small type fit along a side of a panel."""
+    return int(getattr(axes.get_window_extent(), side) / axes.figure.dpi / _LETTER)
+
+
 def show_beyond(room: Room, panel: Panel, say: bool = True) -> None:
     """Hatch what plans cannot serve, say so where there is room, and keep other labels off it."""
     axes = room.axes
@@ -102,7 +115,8 @@ def show_beyond(room: Room, panel: Panel, say: bool = True) -> None:
         axes.axvspan(start, end, facecolor="none", edgecolor="#c4c4c4", hatch="////", linewidth=0, zorder=0.5)
         axes.axvline(start if start > panel.low else end, color=GREY, linewidth=0.8, zorder=0.8)
         if say:
-            label = write(axes, 0, 0, text, size=SMALL_SIZE, color=GREY, rotation=90)
+            rows = wrapped(text, _letters(axes, "height"), 3)
+            label = write(axes, 0, 0, rows, size=SMALL_SIZE, color=GREY, rotation=90)
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.9})
             y = axes.get_ylim()[1]
             x = (room.fraction(start, y)[0] + room.fraction(end, y)[0]) / 2
@@ -131,7 +145,7 @@ def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
     top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * np.interp(value, x, y):.0f} %"))
     top.xaxis.set_minor_locator(FixedLocator([]))
     text = f"utilization of {plan_word(plan)}: share of its paid GPU time given to jobs"
-    top.set_xlabel(text, parse_math=False, size=SMALL_SIZE)
+    top.set_xlabel(wrapped(text, _letters(axes, "width")), parse_math=False, size=SMALL_SIZE)
     top.tick_params(labelsize=SMALL_SIZE)
 
 

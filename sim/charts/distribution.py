@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.charts.place import inches
 from sim.charts.reading import StudyLike, number, pick_class, pick_plans
 from sim.charts.sheet import WIDTH, sheet
-from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
-from sim.charts.words import job_words, listed, plain, plan_word, provenance, sentence, usd
+from sim.charts.style import GREY, INK, SMALL_SIZE, TEXT_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
+from sim.charts.words import job_words, listed, plain, plan_word, provenance, sentence, two_lines, usd
 from sim.units import Floats
 
 _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
@@ -91,7 +92,7 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     height = _ROW * len(plans)
     right = 0.25 + _COLUMN * len(_COLUMNS)
     page = sheet(title, _note(study, job_class), provenance(study.result), _TOP + height + _BOTTOM)
-    left = 0.4 + 0.1 * max(len(plan_word(plan)) for plan in plans)
+    left = 0.4 + max(inches(two_lines(plan_word(plan)), 0.1, TEXT_SIZE, "bold") for plan in plans)
     axes = page.axes(left, right, _TOP, height)
     values = {plan: study.outcomes[plan].classes[job_class].values for plan in plans}
     look = looks(list(study.scenario.plans))
@@ -105,7 +106,7 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
         base = len(plans) - 1.0 - row
         _hill(axes, values[plan], bins, base, look[plan])
         _bar(axes, _costs(study, plan, job_class), base, look[plan], plan)
-        _numbers(axes, _costs(study, plan, job_class), base, plan_word(plan), WIDTH - left - right)
+        _numbers(axes, _costs(study, plan, job_class), base, two_lines(plan_word(plan)), WIDTH - left - right)
     axes.set_ylim(-0.35, len(plans) - 0.15)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

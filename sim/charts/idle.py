@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.charts.axis import Panel, dress_x, show_beyond
-from sim.charts.place import End, Room, label_ends, last_point, near
+from sim.charts.axis import Panel, dress_x, name_x, show_beyond
+from sim.charts.place import End, Room, inches, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_plans
 from sim.charts.sheet import sheet
-from sim.charts.style import INK, SMALL_SIZE, looks, theme, ticks, write
-from sim.charts.words import key_words, plan_word, provenance, rough, sentence
+from sim.charts.style import INK, SMALL_SIZE, TEXT_SIZE, looks, theme, ticks, write
+from sim.charts.words import plan_word, provenance, rough, sentence, two_lines
 from sim.units import Floats
 
 IDLE: Final = ("held_idle", "on_demand_idle", "spot_idle")
@@ -86,17 +86,17 @@ def _finding(sweep: Sweep, plans: list[str]) -> str:
 
 def _draw(sweep: Sweep, plans: list[str], title: str) -> Figure:
     note = (
-        "Above: share of the paid GPU time that jobs had. Below: money for paid GPU time that no job had; in brackets, "
-        "its share of all GPU money.\nShaded: interval."
+        "Above: share of the paid GPU time that jobs had. Below: money for paid GPU time that no job had;\n"
+        "in brackets, its share of all GPU money. Shaded: interval."
     )
     page = sheet(title, note, provenance(sweep.results[0]), _OVER + _UPPER + _GAP + _LOWER + _UNDER)
-    right = 0.4 + 0.085 * max((len(plan_word(plan)) for plan in plans), default=0)
+    right = 0.4 + max((inches(two_lines(plan_word(plan)), 0.085, TEXT_SIZE) for plan in plans), default=0)
     upper = page.axes(_LEFT, right, _OVER, _UPPER)
     lower = page.axes(_LEFT, right, _OVER + _UPPER + _GAP, _LOWER)
     panel = Panel.of(sweep, plans)
     _utilization(upper, sweep, plans, panel)
     _money(lower, sweep, plans, panel)
-    lower.set_xlabel(key_words(sweep.grid.scenario, sweep.key)[0], parse_math=False)
+    name_x(lower, panel)
     return page.figure
 
 
@@ -109,7 +109,7 @@ def _utilization(axes: Axes, sweep: Sweep, plans: Sequence[str], panel: Panel) -
     for plan in plans:
         used = 100 * np.where(sweep.eligible(plan), sweep.utilization(plan), np.nan)
         axes.plot(sweep.x, used, color=look[plan].colour, marker=look[plan].marker, markersize=4, label=plan)
-        ends.append(End(*last_point(sweep.x, used), plan_word(plan), look[plan]))
+        ends.append(End(*last_point(sweep.x, used), two_lines(plan_word(plan)), look[plan]))
     label_ends(room, ends)
     show_beyond(room, panel, say=False)
 
@@ -132,7 +132,7 @@ def _money(axes: Axes, sweep: Sweep, plans: Sequence[str], panel: Panel) -> None
         axes.fill_between(sweep.x, low, high, where=shown.tolist(), color=look[plan].colour, alpha=0.2, linewidth=0)
         axes.plot(sweep.x, idle, color=look[plan].colour, marker=look[plan].marker, markersize=4, label=plan)
         room.block_line(sweep.x, idle)
-        ends.append(End(*last_point(sweep.x, idle), plan_word(plan), look[plan]))
+        ends.append(End(*last_point(sweep.x, idle), two_lines(plan_word(plan)), look[plan]))
     label_ends(room, ends)
     show_beyond(room, panel)
     if found:

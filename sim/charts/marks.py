@@ -31,7 +31,7 @@ def mark_break_evens(axes: Axes, sweep: Sweep, job_class: str, plans: Sequence[s
             y = room.height(value, sweep.x, sweep.cost(a, job_class, "mean"))
             axes.plot([value], [y], marker="o", markersize=7, color=INK, fillstyle="none", linestyle="none", zorder=5)
         if number < _MOST_NAMED:
-            text = f"{plan_word(a)} = {plan_word(b)}\nat {around(at, unit)}"
+            text = f"{wrapped(f'{plan_word(a)} = {plan_word(b)}', 34, 4)}\nat {around(at, unit)}"
             label = write(axes, 0, 0, text, size=SMALL_SIZE, linespacing=1.2, zorder=6, bbox=_PAPER)
             room.put(label, _beside(room.fraction(value, axes.get_ylim()[1])[0]))
 

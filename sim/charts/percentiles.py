@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.charts.axis import Panel, dress_x, rising, show_beyond, top_axis
+from sim.charts.axis import Panel, dress_x, name_x, rising, show_beyond, top_axis
 from sim.charts.finding import sweep_finding
 from sim.charts.marks import Point, Strip, mark_break_evens, mark_points, mark_strips
-from sim.charts.place import End, Room, label_ends, last_point, near
+from sim.charts.place import End, Room, inches, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_class, pick_plans
 from sim.charts.sheet import sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
-from sim.charts.words import job_words, key_words, plain, plan_word, provenance
+from sim.charts.words import job_words, plain, plan_word, provenance, two_lines
 from sim.units import Floats
 
 _LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.8, 0.42, 4.3, 0.25, 1.35, 0.55
@@ -70,10 +70,11 @@ def _draw(
     run = job_words(sweep.grid.scenario, job_class)[1]
     subject = focus(sweep.grid.scenario, plans)
     over = _OVER if rising(sweep, subject) else 0.1
-    lower = max(_LOWER, 0.35 * len(waiting) + 0.15) if waiting else 0.0
+    rows = sum(1 + two_lines(plan_word(plan)).count("\n") for plan in waiting)
+    lower = max(_LOWER, 0.35 * rows + 0.15) if waiting else 0.0
     body = over + _UPPER + (_GAP + lower if waiting else 0.0) + _UNDER
     page = sheet(title, _note(run), provenance(sweep.results[0]), body)
-    right = 0.45 + max(0.076 * len(plan_word(plan)) + (plan in waiting) for plan in plans)
+    right = 0.45 + max(inches(two_lines(plan_word(plan)), 0.076, SMALL_SIZE) + (plan in waiting) for plan in plans)
     upper = page.axes(_LEFT, right, over, _UPPER)
     panel = Panel.of(sweep, plans)
     _costs(
@@ -89,7 +90,7 @@ def _draw(
     if waiting:
         last = page.axes(_LEFT, right, over + _UPPER + _GAP, lower)
         _waits(last, sweep, job_class, waiting, panel)
-    last.set_xlabel(key_words(sweep.grid.scenario, sweep.key)[0], parse_math=False)
+    name_x(last, panel)
     return page.figure
 
 
@@ -153,7 +154,7 @@ def _label(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
         curves = _curves(sweep, job_class, plan)
         for curve in curves.values():
             room.block_line(sweep.x, curve)
-        ends.append(End(*last_point(sweep.x, curves["p50"]), plan_word(plan), look[plan]))
+        ends.append(End(*last_point(sweep.x, curves["p50"]), two_lines(plan_word(plan)), look[plan]))
     label_ends(room, ends)
     show_beyond(room, panel)
     mark_break_evens(axes, sweep, job_class, plans, room)
@@ -189,7 +190,7 @@ def _waits(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], panel: Pa
     for hours in lines.values():
         room.block_line(sweep.x, hours)
     ends = [
-        End(x, y, f"{plan_word(plan)} {which} {_hours(y)}", look[plan])
+        End(x, y, f"{two_lines(plan_word(plan))} {which} {_hours(y)}", look[plan])
         for (plan, which), hours in lines.items()
         for x, y in [last_point(sweep.x, hours)]
     ]

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 from sim.charts.style import GREY, SMALL_SIZE, Look, write
@@ -43,6 +46,14 @@ def extent(text: Text) -> Bbox:
     figure = text.get_figure(root=True)
     assert figure is not None  # noqa: S101 - a text that was written belongs to a figure
     return text.get_window_extent(cast("Any", figure.canvas).get_renderer())
+
+
+def inches(text: str, letter: float, size: float, weight: str = "normal") -> float:
+    """Find the width to keep free for a text: so much a letter of its longest line, or what its letters measure."""
+    font = FontProperties(family=rcParams["font.family"], size=size, weight=weight)
+    lines = text.split("\n")
+    measured = max(text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] for line in lines) / 72
+    return max(letter * max(map(len, lines)), float(measured))
 
 
 @dataclass
@@ -196,7 +207,8 @@ def label_ends(room: Room, ends: Sequence[End], size: float = SMALL_SIZE + 1) ->
     low, high = axes.get_ylim()
     places = np.array([room.fraction(end.x, min(max(end.y, low), high)) for end in known])
     height = axes.get_window_extent().height / axes.figure.dpi * 72
-    y = spread(places[:, 1], 1.3 * size / height, 0.02, 0.98)
+    lines = 1 + max(end.text.count("\n") for end in known)
+    y = spread(places[:, 1], 1.3 * lines * size / height, 0.02 * lines, 1 - 0.02 * lines)
     for end, (x0, y0), y1 in zip(known, places, y, strict=True):
         _join(room, end.look, (float(x0), float(y0)), float(y1))
         write(axes, 1.035, float(y1), end.text, transform=axes.transAxes, va="center", size=size)

@@ -1,13 +1,16 @@
 """The sheet that charts are drawn on: the finding on top, how to read it, the panels, where the numbers come from."""
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from sim.charts.place import inches
 from sim.charts.style import GREY, INK, SMALL_SIZE, TITLE_SIZE, write
 from sim.charts.words import wrapped
 
@@ -15,6 +18,7 @@ WIDTH: Final = 9.0
 """Inches; at the 900 pixels of a README column, 10 pt is read as 14 pixels."""
 
 _MARGIN, _LEADING, _SOURCE_SIZE = 0.15, 1.35, 8.0
+_FEWEST = 30
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
     Parameters
     ----------
     title : str
-        The finding; broken into two lines where it must be.
+        The finding; broken into two lines where it must be, into three where names are long.
     note : str
         How to read the chart, with its line breaks.
     source : str
@@ -45,11 +49,13 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
     body : float
         Height of all panels with their labels, in inches.
     """
-    rows = [(wrapped(title, 78), TITLE_SIZE, "bold", INK), (note, SMALL_SIZE, "normal", GREY)]
+    head = _fitted(lambda letters: wrapped(title, letters, 3), 78, TITLE_SIZE, "bold")
+    lines = [_fitted(partial(textwrap.fill, line), 148, SMALL_SIZE, "normal") for line in note.split("\n")]
+    rows = [(head, TITLE_SIZE, "bold", INK), ("\n".join(lines), SMALL_SIZE, "normal", GREY)]
     heights = [_height(text, size) for text, size, _, _ in rows]
     foot = textwrap.fill(source, 148)
-    head = _MARGIN + sum(heights) + 0.1
-    figure = Figure(figsize=(WIDTH, head + body + _height(foot, _SOURCE_SIZE) + _MARGIN), facecolor="white")
+    down = _MARGIN + sum(heights) + 0.1
+    figure = Figure(figsize=(WIDTH, down + body + _height(foot, _SOURCE_SIZE) + _MARGIN), facecolor="white")
     FigureCanvasAgg(figure)
     whole, y = figure.get_size_inches()[1], _MARGIN
     for (text, size, weight, colour), height in zip(rows, heights, strict=True):
@@ -57,7 +63,14 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
         write(figure, _MARGIN / WIDTH, 1 - y / whole, text, **looks)
         y += height
     write(figure, _MARGIN / WIDTH, 0.6 * _MARGIN / whole, foot, size=_SOURCE_SIZE, color=GREY, va="bottom")
-    return Sheet(figure, head)
+    return Sheet(figure, down)
+
+
+def _fitted(broken: Callable[[int], str], letters: int, size: float, weight: str) -> str:
+    """Break text at so many letters a line, at fewer where its letters are too wide for the sheet."""
+    while inches(text := broken(letters), 0, size, weight) > WIDTH - 3 * _MARGIN and letters > _FEWEST:
+        letters -= 2
+    return text
 
 
 def _height(text: str, size: float) -> float:

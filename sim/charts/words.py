@@ -83,6 +83,16 @@ def wrapped(text: str, letters: int, lines: int = 2) -> str:
     return "\n".join(rows).replace("\xa0", " ")
 
 
+def two_lines(name: str, letters: int = 34) -> str:
+    """Break a long name into two lines of much the same length, at a space where one is near the middle."""
+    if len(name) <= letters:
+        return name
+    half = len(name) // 2
+    spaces = [k for k, letter in enumerate(name) if letter == " " and max(k, len(name) - k - 1) <= letters]
+    cut = min(spaces, key=lambda k: abs(k - half), default=half)
+    return f"{name[:cut]}\n{name[cut:].lstrip()}"
+
+
 def job_words(scenario: Scenario, job_class: str) -> tuple[str, str]:
     """Name a job of a class, in full and short: ("fine-tune run", "run")."""
     kind = scenario.workload[job_class].kind

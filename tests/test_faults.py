@@ -672,6 +672,8 @@ def test_s02_no_pickle_is_read_or_written(article):
     for name in ("result.pkl", "cache.pickle", "result.npy", "result.json", "manifest.json"):
         (out / name).write_bytes(bomb)
     article.write_text(ARTICLE.replace("365", "20"))
+    assert "holds the results of another question" in refused("run", article, "--reps=2", "--out", out)
+    (out / "manifest.json").unlink()
     assert here("run", article, "--reps=2", "--out", out, cwd=out)[0] == 0
     assert not (out / "owned").exists()
     assert json.loads((out / "result.json").read_text())["replications"] == 2
@@ -742,14 +744,16 @@ def test_s04_nothing_is_written_outside_out(tmp_path):
     work.mkdir()
     out.mkdir()
     victim.write_text("mine")
-    for name in ("result.json", "manifest.json", "scenario.yaml", "result.csv"):
+    for name in ("result.json", "scenario.yaml", "result.csv"):
         (out / name).symlink_to(victim)
+    (out / "manifest.json").symlink_to(tmp_path / "nowhere")
     (work / "article.yaml").write_text(ARTICLE.replace("365", "20"))
     before = sorted(path for path in tmp_path.rglob("*") if out not in path.parents)
     assert here("run", "article.yaml", "--reps=2", "--out", out, cwd=work)[0] == 0
     assert sorted(path for path in tmp_path.rglob("*") if out not in path.parents) == before
     assert victim.read_text() == "mine"
     assert not (out / "result.json").is_symlink()
+    assert not (out / "manifest.json").is_symlink()
 
 
 # F08, F23, F24

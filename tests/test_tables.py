@@ -48,7 +48,7 @@ def test_definitions_name_the_windows_there_are(settings, told):
 def test_definitions_of_what_is_not_shared_out():
     text = study_text(run(world(**{"allocation.rule": "platform"}), replications=2).result)
     assert "the bill over all jobs" not in text
-    assert "staff and overhead are not shared out: apart as unallocated.\n" in text
+    assert "staff and overhead are shown apart, as unallocated.\n" in text
 
 
 def test_no_text_in_a_csv_is_a_formula():

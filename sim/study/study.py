@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from sim.faults import InputError
 from sim.jobs import OUTCOMES
 from sim.money import LINES
 from sim.scenario import Scenario
+from sim.scenario.inputs import nearest
 from sim.study.compare import cheapest_on_each_path
 from sim.study.result import Json, result
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import ENGINES, Experiment, Outcome
 from sim.units import to_hours
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 MOST_REPLICATIONS = 10_000_000
+MOST_SEED, MOST_THREADS = 2**63 - 1, 1024
 
 
 def draw_seed() -> int:
@@ -63,10 +66,33 @@ def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Ca
     return run_all
 
 
+def _whole(where: str, value: object, low: int, high: int) -> int:
+    """Take a whole number, numpy's too, within its range."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise InputError.one(where, f"must be a whole number from {low} to {high}, got {value!r}")
+    return int(value)
+
+
+def _known(where: str, name: str, names: Iterable[str]) -> str:
+    """Take a name that is among others; refuse it with the nearest."""
+    options = list(names)
+    if name not in options:
+        raise InputError.one(where, f"`{name}` is not known here; {nearest(name, options)}")
+    return name
+
+
 def check_replications(replications: int) -> None:
     """Refuse a number of replications that no run can have."""
-    if not 1 <= replications <= MOST_REPLICATIONS:
-        raise InputError.one("--reps", f"must be a whole number from 1 to {MOST_REPLICATIONS}, got {replications}")
+    _whole("--reps", replications, 1, MOST_REPLICATIONS)
+
+
+def check_how(seed: int | None, jobs: int, engine: str) -> None:
+    """Refuse a seed, a number of threads or an engine that no run can have."""
+    if seed is not None:
+        _whole("--seed", seed, 0, MOST_SEED)
+    _whole("--jobs", jobs, 0, MOST_THREADS)
+    if engine not in ENGINES:
+        raise InputError.one("--engine", f"must be one of {', '.join(ENGINES)}, got {engine!r}")
 
 
 @dataclass(frozen=True)
@@ -129,15 +155,30 @@ class Study:
         -------
         DataFrame
             ``percentile, usd, low_usd, high_usd``; the first row is the mean.
+
+        Raises
+        ------
+        InputError
+            When the scenario has no such plan or class, or there is no such kind.
         """
         import pandas as pd
 
-        found = self.result["plans"][plan]["classes"][job_class]["cost_per_job_usd"][kind]
+        classes = self.result["plans"][_known("plan", plan, self.outcomes)]["classes"]
+        costs = classes[_known("job_class", job_class, classes)]["cost_per_job_usd"]
+        found = costs[_known("kind", kind, costs)]
         rows = [(key, each.value, each.low, each.high) for key, each in found.items()]
         return pd.DataFrame(rows, columns=["percentile", "usd", "low_usd", "high_usd"])
 
     def probability_cheaper(self, a: str, b: str) -> Estimate:
-        """Estimate the probability that plan ``a`` has a lower bill than plan ``b`` on a path."""
+        """Estimate the probability that plan ``a`` has a lower bill than plan ``b`` on a path.
+
+        Raises
+        ------
+        InputError
+            When the scenario has no such plan.
+        """
+        for name in (a, b):
+            _known("plan", name, self.outcomes)
         credit = cheapest_on_each_path({name: self.outcomes[name].bills for name in (a, b)})[a]
         return share(float(credit.sum()), len(credit), float(self.scenario.confidence))
 
@@ -148,9 +189,16 @@ class Study:
         -------
         DataFrame
             A row a job, instants in hours from the start of the clock, costs in USD; no value where there is none.
+
+        Raises
+        ------
+        InputError
+            When the scenario has no such plan, or the study no such replication.
         """
         import pandas as pd
 
+        _known("plan", plan, self.outcomes)
+        replication = _whole("replication", replication, 0, self.replications - 1)
         paths, rows, charges = self._again(plan, replication)
         started = rows.start >= 0
         names = np.array(list(self.scenario.workload))
@@ -234,10 +282,11 @@ def run(
     Raises
     ------
     InputError
-        When a trace is refused or the number of replications is none.
+        When a trace is refused, or replications, seed, jobs or engine are none that a run can have.
     """
     check_replications(replications)
-    chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
+    check_how(seed, jobs, engine)
+    chosen = int(next(value for value in (seed, scenario.seed, draw_seed()) if value is not None))
     experiment = Experiment.of(scenario, chosen, engine)
     with pool(jobs) as executor:
         outcomes = experiment.all(replications, mapper(executor, progress))

@@ -90,7 +90,9 @@ def compare_engines(experiment: Experiment, replications: int) -> tuple[int, int
 def _pictures(grid: Grid, study: Study, out: Path) -> list[Path]:
     """Draw the sweep and one rate of it."""
     figures: dict[str, Any] = {
-        "cost_percentiles": charts.cost_percentiles(grid, points=[ARTICLE_POINT], strips=[ARTICLE_STRIP]),
+        "cost_percentiles": charts.cost_percentiles(
+            grid, plans=["reserved", "on_demand", "api"], points=[ARTICLE_POINT], strips=[ARTICLE_STRIP]
+        ),
         "idle_money": charts.idle_money(grid),
         "cost_distribution": charts.cost_distribution(study),
     }

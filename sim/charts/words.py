@@ -114,8 +114,10 @@ def key_words(scenario: Scenario, key: str) -> tuple[str, str]:
 
 def provenance(result: dict[str, Any], reads: str = "") -> str:
     """Say where the numbers of a result come from: scenario, seed, size, interval, allocation, price date."""
-    allocation = result["allocation"]
-    how = f"allocation: {_RULES.get(allocation['rule'], allocation['rule'])} within {allocation['window_days']:g} days"
+    rule, wanted = result["allocation"]["rule"], result["allocation"]["window_days"]
+    counted = result["horizon_days"] - result["warm_up_days"]
+    window = counted / max(1, round(counted / wanted))  # windows divide the counted time equally
+    how = f"allocation: {_RULES.get(rule, rule)}" + (f" within {window:.4g} days" if rule != "platform" else "")
     count = result["replications"]
     size = f"{count} replication{'s' * (count != 1)} of {result['horizon_days']:g} days"
     interval = f"interval: {100 * result['confidence']:g} %, {size}" if count > 1 else f"{size}, so no interval"

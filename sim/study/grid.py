@@ -14,7 +14,7 @@ from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.study.compare import difference, waits_for_ever
 from sim.study.result import SCHEMA, Json, result
 from sim.study.simulate import Experiment
-from sim.study.study import Progress, check_replications, draw_seed, mapper, pool
+from sim.study.study import Progress, check_how, check_replications, draw_seed, mapper, pool
 from sim.units import Floats
 
 if TYPE_CHECKING:
@@ -324,6 +324,7 @@ def sweep(
         When a key or a value is refused, before any work is done.
     """
     check_replications(replications)
+    check_how(seed, jobs, engine)
     chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
     ready = [(point, Experiment.of(cell, chosen, engine)) for point, cell in cells_of(scenario, vary)]
 

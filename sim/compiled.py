@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numba
 
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -47,6 +48,11 @@ def kernel(function: _F) -> _F:
     Without numba's runtime (``_nrt``) it cannot allocate, so scratch arrays are handed in; counting references to some
     twenty arrays took a third of the node kernel's time.
     """
-    options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
-    compiled: _F = numba.njit(**options)(function)
+    compiled: _F = numba.njit(**_OPTIONS)(function)
+    return compiled
+
+
+def inlined(function: _F) -> _F:
+    """Compile a part of a kernel into the place that calls it: an array handed over would cost seven words."""
+    compiled: _F = numba.njit(forceinline=True, **_OPTIONS)(function)
     return compiled

@@ -20,7 +20,10 @@ HIRED: Final = 2
 API: Final = 3
 """Outcome of a job that was handed to the API."""
 
-OUTCOMES: Final = {NOT_STARTED: "not_started", HELD: "held", HIRED: "hired", API: "api"}
+REFUSED: Final = 4
+"""Outcome of a request that no replica can ever hold, where there is no API to take it."""
+
+OUTCOMES: Final = {NOT_STARTED: "not_started", HELD: "held", HIRED: "hired", API: "api", REFUSED: "refused"}
 
 
 @dataclass(frozen=True)

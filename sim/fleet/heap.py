@@ -1,10 +1,10 @@
 """A binary heap of (instant, job) in two flat arrays, for use inside kernels. Ties leave in any order."""
 
-from sim.compiled import kernel
+from sim.compiled import inlined
 from sim.units import Ticks
 
 
-@kernel
+@inlined
 def push(instants: Ticks, jobs: Ticks, size: int, instant: int, job: int) -> None:
     """Add an entry to a heap that holds ``size`` of them."""
     hole = size
@@ -19,7 +19,7 @@ def push(instants: Ticks, jobs: Ticks, size: int, instant: int, job: int) -> Non
     jobs[hole] = job
 
 
-@kernel
+@inlined
 def drop(instants: Ticks, jobs: Ticks, size: int) -> None:
     """Remove the earliest entry, at index 0, from a heap that holds ``size`` of them.
 
@@ -38,3 +38,20 @@ def drop(instants: Ticks, jobs: Ticks, size: int) -> None:
         jobs[hole] = jobs[child]
         hole = child
     push(instants, jobs, hole, instants[last], jobs[last])
+
+
+@inlined
+def take_out(instants: Ticks, jobs: Ticks, size: int, at: int) -> None:
+    """Remove the entry at index ``at`` from a heap that holds ``size`` of them."""
+    last = size - 1
+    instant, job = instants[last], jobs[last]
+    if at == last:
+        return
+    child = 2 * at + 1
+    while child < last:
+        child += child + 1 < last and instants[child + 1] < instants[child]
+        if instant <= instants[child]:
+            break
+        instants[at], jobs[at] = instants[child], jobs[child]
+        at, child = child, 2 * child + 1
+    push(instants, jobs, at, instant, job)

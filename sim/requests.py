@@ -1,0 +1,173 @@
+"""What replicas are given and what they give back: inference requests, the rules of a serving fleet, its rows.
+
+Not here: how requests are drawn (``workload``), how they are served (``fleet``, ``reference``), what they cost
+(``money``). Instants at this door are microseconds; inside, replicas count in serving ticks of 2^-16 microseconds.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.jobs import NOT_STARTED
+from sim.units import NEVER, Floats, Ticks
+
+NO_ADAPTER: Final = -1
+"""Adapter of a request that runs on the base model."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The requests of several replications, one after the other: everything random, drawn before the clock starts.
+
+    Attributes
+    ----------
+    offsets : int64[replications + 1]
+        Requests of replication r are rows ``offsets[r]`` to ``offsets[r + 1]``, by (arrival, class, number in class).
+    arrival : int64[n]
+        Microseconds.
+    prompt, output : int64[n]
+        Tokens, at least 1 each.
+    job_class : int64[n]
+        Number of the class in the scenario's order.
+    adapter : int64[n]
+        Number of the LoRA adapter; ``NO_ADAPTER`` for the base model.
+    """
+
+    offsets: Ticks
+    arrival: Ticks
+    prompt: Ticks
+    output: Ticks
+    job_class: Ticks
+    adapter: Ticks
+
+    def __len__(self) -> int:
+        """Count the requests."""
+        return len(self.arrival)
+
+    @property
+    def replications(self) -> int:
+        """Number of replications."""
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class ApiTimes:
+    """How long the API takes for each request, were it handed over.
+
+    Attributes
+    ----------
+    first_token, rest : int64[n]
+        Microseconds from hand-over to the first token, and from there to the last.
+    """
+
+    first_token: Ticks
+    rest: Ticks
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The rules of a serving fleet: equal replicas of one model behind one router.
+
+    An iteration with n decoding requests, kv cached tokens at its start and x prefill tokens lasts
+    max(floor, base + per_request n + per_kv_token kv + per_prefill_token x, + prefill where x > 0) + load a loaded adapter.
+
+    Attributes
+    ----------
+    count, gpus : int
+        Replicas, and GPUs of each.
+    base, per_request, per_kv_token, per_prefill_token, prefill, floor : int
+        Serving ticks (2^-16 microseconds).
+    kv_tokens : int
+        Tokens that the KV cache of a replica holds.
+    max_num_seqs, token_budget : int
+        Seats of a replica; tokens of an iteration, at least as many as seats.
+    edges : int64[windows + 1]
+        Microseconds; counted time goes from the first to the last (the horizon), busy time is told by window.
+    overflow_above : int
+        A request goes to the API on arrival where every replica has that many queued and running.
+    has_api : bool
+        Whether a request that can never fit goes to the API; else it is refused.
+    join_lag : int
+        1: a request joins a running batch only if it had arrived when the iteration just ended began.
+    frontend : int
+        Microseconds added to the reported first token and end.
+    slots, load : int
+        Adapters that a replica holds at once (0: adapters take no slot); serving ticks to load one.
+    longest_jump : int
+        Most iterations taken at once; 1 steps through each.
+    """
+
+    count: int
+    gpus: int
+    base: int
+    per_request: int
+    per_kv_token: int
+    per_prefill_token: int
+    prefill: int
+    floor: int
+    kv_tokens: int
+    max_num_seqs: int
+    token_budget: int
+    edges: Ticks
+    overflow_above: int = NEVER
+    has_api: bool = False
+    join_lag: int = 0
+    frontend: int = 0
+    slots: int = 0
+    load: int = 0
+    longest_jump: int = NEVER
+
+
+@dataclass(frozen=True)
+class RequestRows:
+    """What became of each request, row by row, and of the fleet in each replication.
+
+    Attributes
+    ----------
+    start, first_token, end : int64[n]
+        Microseconds, rounded up: first scheduled or handed over, first token, last token; -1 where not started.
+    replica : int64[n]
+        Who served it; -1 for none.
+    outcome : int64[n]
+        ``NOT_STARTED``, ``HELD``, ``API`` or ``REFUSED``.
+    preempted : int64[n]
+        How often it lost its place and its cache.
+    gpu_time : float64[n]
+        GPU microseconds within the counted time: each iteration split equally among those running in it.
+    busy : float64[replications, windows]
+        Replica microseconds with somebody running, by window of the counted time.
+    batch_time : float64[replications]
+        Integral over the counted time of the number running, in request microseconds.
+    """
+
+    start: Ticks
+    first_token: Ticks
+    end: Ticks
+    replica: Ticks
+    outcome: Ticks
+    preempted: Ticks
+    gpu_time: Floats
+    busy: Floats
+    batch_time: Floats
+
+    @classmethod
+    def empty(cls, requests: int, replications: int, windows: int) -> "RequestRows":
+        """Make rows of requests of which nothing is known yet."""
+        none = [np.full(requests, -1) for _ in range(4)]
+        return cls(
+            *none,
+            outcome=np.full(requests, NOT_STARTED),
+            preempted=np.zeros(requests, np.int64),
+            gpu_time=np.zeros(requests),
+            busy=np.zeros((replications, windows)),
+            batch_time=np.zeros(replications),
+        )
+
+    def differing(self, other: "RequestRows") -> npt.NDArray[np.int64]:
+        """Find the rows in which two tables differ, in anything, to the last bit."""
+        columns = ("start", "first_token", "end", "replica", "outcome", "preempted", "gpu_time")
+        return np.flatnonzero(
+            np.logical_or.reduce([getattr(self, column) != getattr(other, column) for column in columns])
+        )

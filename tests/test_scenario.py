@@ -69,7 +69,7 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
     [
         ("workload.tuning.arrivals.law", "poison", "must have a known law; did you mean `poisson`?"),
         ("workload.tuning.arrivals", 6, "workload.tuning.arrivals must be a mapping of keys, got 6"),
-        ("workload.tuning.kind", "finetune", "workload.tuning.kind must be 'fine_tune', got 'finetune'"),
+        ("workload.tuning.kind", "finetune", "workload.tuning must have a known kind; did you mean `fine_tune`?"),
         ("workload.tuning.service_hours", 2, "must have exactly one of `service_hours`, `hours_per_million_tokens`"),
         (
             "workload.tuning.tokens_per_second",

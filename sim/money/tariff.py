@@ -53,7 +53,7 @@ def tariff(scenario: Scenario, plan: Plan) -> Tariff:
     if plan.api is not None:
         price = plan.api.price(on)
         api[price.unit.removeprefix("USD ")] = price.value
-    people = plan.staff.head_count(plan.nodes) * plan.staff.usd_per_year if plan.staff is not None else 0.0
+    people = plan.staff.head_count(plan.all_nodes) * plan.staff.usd_per_year if plan.staff is not None else 0.0
     return Tariff(
         held_usd=node_rates * hours,
         held_gpus=plan.gpus,

@@ -20,6 +20,7 @@ from sim.scenario.quantity import (
     Spread,
     SpreadAboveOne,
 )
+from sim.units import SECONDS_PER_HOUR
 
 
 class Part(BaseModel):
@@ -166,6 +167,28 @@ _Size = Annotated[
 _Batch = Annotated[Deterministic | Geometric | Empirical, Field(discriminator="law")]
 _Patience = Annotated[Deterministic | Exponential, Field(discriminator="law")]
 
+
+class Blend(Part):
+    """One of several lognormal or other laws, by chance: lengths of short and of long requests together."""
+
+    law: Literal["blend"]
+    weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=20)]
+    parts: Annotated[
+        tuple[Annotated[Deterministic | Exponential | Lognormal | Gamma, Field(discriminator="law")], ...],
+        Field(min_length=1, max_length=20),
+    ]
+
+    @model_validator(mode="after")
+    def _weighted(self) -> Self:
+        check_weights(self.weights, tuple(float(part.mean) for part in self.parts))
+        return self
+
+
+_Token = Annotated[
+    Deterministic | Exponential | Lognormal | Gamma | Geometric | Empirical | Blend, Field(discriminator="law")
+]
+
+TokenLaw = Annotated[_Token, BeforeValidator(_number_as_law, json_schema_input_type=float | _Token)]
 SizeLaw = Annotated[_Size, BeforeValidator(_number_as_law, json_schema_input_type=float | _Size)]
 BatchLaw = Annotated[_Batch, BeforeValidator(_number_as_law, json_schema_input_type=float | _Batch)]
 PatienceLaw = Annotated[_Patience, BeforeValidator(_number_as_law, json_schema_input_type=float | _Patience)]
@@ -176,22 +199,28 @@ def law_mean(law: Any) -> float:
     if isinstance(law, Empirical):
         weights = law.weights or (1 / len(law.values),) * len(law.values)
         return math.fsum(weight * value for weight, value in zip(weights, law.values, strict=True))
+    if isinstance(law, Blend):
+        return math.fsum(weight * law_mean(part) for weight, part in zip(law.weights, law.parts, strict=True))
     if isinstance(law, Hyperexponential):
         return law.mixture_mean() if law.mean is None else float(law.mean)
     return float(law.mean)
+
+
+_RATES = ("rate_per_day", "rate_per_second", "mean_hours")
 
 
 class _Renewal(Part):
     """Arrivals whose gaps are independent and alike; the first job comes after a full gap."""
 
     rate_per_day: Rate | None = None
+    rate_per_second: Rate | None = None
     mean_hours: PositiveHours | None = None
     batch: BatchLaw | None = None
 
     @model_validator(mode="after")
     def _rate(self) -> Self:
         if self._needs_rate():
-            self.exactly_one("rate_per_day", "mean_hours")
+            self.exactly_one(*_RATES)
         if self.batch is not None:
             values = self.batch.values if isinstance(self.batch, Empirical) else (self.batch.mean,)
             if not isinstance(self.batch, Geometric) and any(value < 1 or value != int(value) for value in values):
@@ -207,6 +236,8 @@ class _Renewal(Part):
         """Mean time between batches; infinite when nothing arrives."""
         if self.mean_hours is not None:
             return float(self.mean_hours)
+        if self.rate_per_second is not None:
+            return 1.0 / (SECONDS_PER_HOUR * self.rate_per_second) if self.rate_per_second else math.inf
         return 24.0 / self.rate_per_day if self.rate_per_day else math.inf
 
     @property
@@ -247,7 +278,7 @@ class HyperexponentialArrivals(_Mixture, _Renewal):
     law: Literal["hyperexponential"]
 
     def _needs_rate(self) -> bool:
-        return self.means is None or bool(self.given("rate_per_day", "mean_hours"))
+        return self.means is None or bool(self.given(*_RATES))
 
     @property
     def mean_gap_hours(self) -> float:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part
 from sim.scenario.plans import Plan, misfit_gpus
@@ -26,6 +27,9 @@ from sim.scenario.quantity import (
 )
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
+
+MOST_SERVING_DAYS = 370.0
+"""Replicas count in 2^-16 microseconds, of which 2^61 are a little more than a year."""
 
 MOST_WINDOWS, MOST_JOBS = 100_000, 100_000_000
 """Windows and expected jobs of one replication: more would not fit into memory."""
@@ -56,6 +60,42 @@ def _as_date(value: Any) -> Any:
         raise ValueError("must be a date like 2023-10-01") from None
 
 
+def _unserved(
+    path: tuple[str, ...], plan: Plan, class_name: str, requests: InferenceClass
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Find what keeps a plan from serving a class of requests."""
+    by_api = plan.api is not None and plan.api.serves
+    server = plan.server(class_name)
+    if server is None:
+        if not by_api:
+            yield (
+                path,
+                f"must have something that serves class `{class_name}`: held nodes with `serve`, or token prices",
+            )
+        return
+    group = plan.held[server]
+    serve, where = group.serve, (*path, "held", server, "serve")
+    if serve is None:
+        return
+    if serve.overflow_above is not None and not by_api:
+        yield (*where, "overflow_above"), "must have an `api` with token prices to overflow to"
+    room, longest = group.profile.kv_tokens, requests.longest_listed
+    if longest > room and not by_api:
+        yield (
+            where,
+            f"must have room for {longest} tokens of a request of `{class_name}` in KV cache, got kv_tokens {room}",
+        )
+    rules, wanted = serve.adapters, requests.adapters
+    if wanted is not None and rules is None:
+        yield where, f"must have `adapters`, because class `{class_name}` names {wanted.count}"
+    if rules is not None and rules.placement == "dedicated" and (wanted is None or group.replicas < wanted.count):
+        count = 0 if wanted is None else wanted.count
+        yield (
+            where,
+            f"must have a replica for each of the {count} adapters of `{class_name}`, got {group.replicas} replicas",
+        )
+
+
 class Scenario(Part):
     """One question: this work, these plans, over this horizon."""
 
@@ -65,7 +105,10 @@ class Scenario(Part):
     warm_up_days: NonNegativeDays = 0.0
     confidence: Confidence = 0.95
     price_date: Annotated[date | None, BeforeValidator(_as_date)] = None
-    workload: Annotated[dict[Slug, JobClass], Field(min_length=1, max_length=100)]
+    workload: Annotated[
+        dict[Slug, Annotated[JobClass | InferenceClass, Field(discriminator="kind")]],
+        Field(min_length=1, max_length=100),
+    ]
     plans: Annotated[dict[Slug, Plan], Field(min_length=1, max_length=100)]
     allocation: Allocation = Allocation()
     equal_work: EqualWork = EqualWork()
@@ -92,15 +135,25 @@ class Scenario(Part):
         return self.horizon_hours - self.warm_up_hours
 
     @property
+    def tunes(self) -> dict[str, JobClass]:
+        """The classes of fine-tune jobs."""
+        return {name: each for name, each in self.workload.items() if isinstance(each, JobClass)}
+
+    @property
+    def chats(self) -> dict[str, InferenceClass]:
+        """The classes of inference requests."""
+        return {name: each for name, each in self.workload.items() if isinstance(each, InferenceClass)}
+
+    @property
     def offered_gpus(self) -> float | None:
-        """Offered load of all classes in GPUs; None where any of them lists its jobs."""
-        loads = [job_class.offered_gpus for job_class in self.workload.values()]
-        return None if None in loads else math.fsum(load for load in loads if load is not None)
+        """Offered load of all fine-tunes in GPUs; None where there are none, or any class lists its jobs."""
+        loads = [job_class.offered_gpus for job_class in self.tunes.values()]
+        return None if None in loads or not loads else math.fsum(load for load in loads if load is not None)
 
     def usable_gpus(self, plan: Plan) -> int:
         """Count the held GPUs that jobs can use at once: where all need the same number, what is left over is none."""
-        sizes = {job_class.gpus for job_class in self.workload.values()}
-        if len(sizes) > 1 or not plan.nodes:
+        sizes = {job_class.gpus for job_class in self.tunes.values()}
+        if len(sizes) != 1 or not plan.nodes:
             return plan.gpus
         (size,) = sizes
         if size > plan.gpus_per_node:
@@ -139,17 +192,49 @@ class Scenario(Part):
                     path,
                     f"must have prices for price_date {self.price_date}: {missing}; state the price or change the date",
                 )
-            for class_name, job_class in self.workload.items():
+            for class_name, job_class in self.tunes.items():
                 yield from self._misfits(path, plan, class_name, job_class)
+            for class_name, requests in self.chats.items():
+                yield from _unserved(path, plan, class_name, requests)
+            yield from self._strange_servers(path, plan)
+        if self.chats and self.horizon_days > MOST_SERVING_DAYS:
+            yield (
+                ("horizon_days",),
+                f"must be at most {MOST_SERVING_DAYS:g} where requests are served, got {self.horizon_days:g}",
+            )
+
+    def _strange_servers(self, path: tuple[str, ...], plan: Plan) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Find groups that serve what is no class of requests, what another serves, or nothing."""
+        taken: dict[str, str] = {}
+        for group_name, group in plan.serving.items():
+            where = (*path, "held", group_name, "serve")
+            wanted = group.serve.classes if group.serve and group.serve.classes is not None else tuple(self.chats)
+            if not wanted:
+                yield where, "must have a class of kind inference to serve, but the workload has none"
+            for class_name in wanted:
+                if class_name not in self.chats:
+                    yield where, f"must name classes of kind inference, got `{class_name}`"
+                elif class_name in taken:
+                    text = (
+                        f"must not serve class `{class_name}`, which `{taken[class_name]}` serves; give both `classes`"
+                    )
+                    yield where, text
+                taken[class_name] = group_name
 
     def _misfits(
         self, path: tuple[str, ...], plan: Plan, class_name: str, job_class: JobClass
     ) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Find what keeps a plan from serving a class."""
+        """Find what keeps a plan from running a class of fine-tunes."""
+        if not plan.trains:
+            yield (
+                path,
+                f"must have something that runs class `{class_name}`: held nodes, `hired`, or an `api` that trains",
+            )
+            return
         sizes = {job.gpus or job_class.gpus for job in job_class.jobs or ()} or {job_class.gpus}
         if (misfit := misfit_gpus(plan, max(sizes), sizes)) is not None:
             yield ("workload", class_name, "gpus"), f"must fit plan `{path[1]}`: {misfit}"
-        if plan.api is not None and plan.api.prices_tokens:
+        if plan.api is not None and plan.api.trains and plan.api.prices_tokens:
             unsized = any(job.tokens_millions is None for job in job_class.jobs or ())
             unsized |= job_class.arrivals is not None and job_class.tokens_millions is None
             unsized |= job_class.trace is not None and job_class.trace.columns.tokens is None

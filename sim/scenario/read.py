@@ -72,7 +72,10 @@ def _rule(error: ErrorDetails) -> str:
             return f"must be {context['expected']}"
         case "union_tag_invalid":
             tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-            return f"must have a known law; {nearest(str(context['tag']), tags)}"
+            key = str(context["discriminator"]).strip("'")
+            return f"must have a known {key}; {nearest(str(context['tag']), tags)}"
+        case "union_tag_not_found" if "kind" in str(context["discriminator"]):
+            return "must have a `kind`: fine_tune or inference"
         case "union_tag_not_found":
             return "must be a law like {law: lognormal, mean: 1, cv: 0.5}"
         case "string_pattern_mismatch" if "a-z0-9_" in str(context["pattern"]):

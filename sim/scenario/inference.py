@@ -1,0 +1,116 @@
+"""Inference in a scenario: classes of requests, by laws, listed one by one, or from a log. Not here: who serves."""
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim.scenario.inputs import Input
+from sim.scenario.laws import ArrivalLaw, Part, TokenLaw, check_weights, law_mean
+from sim.scenario.quantity import Hours, NonNegative, NonNegativeDays, Share, Text, Tokens
+
+MOST_ADAPTERS = 10_000
+
+
+class RequestRow(Part):
+    """One request of an explicit list."""
+
+    arrival_s: Hours
+    prompt_tokens: Tokens
+    output_tokens: Tokens
+
+
+class RequestColumns(Part):
+    """Which columns of a log hold what."""
+
+    arrival: Text = "TIMESTAMP"
+    prompt: Text = "ContextTokens"
+    output: Text = "GeneratedTokens"
+
+
+class RequestLog(Part):
+    """Requests read from a CSV file or from lines of JSON (plain or .gz), one a row.
+
+    The columns are those of the Azure traces unless stated; lines of JSON are read by the same keys, or by
+    Mooncake's (timestamp, input_length, output_length) in milliseconds.
+    """
+
+    file: Text
+    columns: RequestColumns | None = None
+    arrival_unit: Literal["datetime", "hours", "minutes", "seconds", "milliseconds"] | None = None
+    skip_days: NonNegativeDays = 0.0
+    sort: Annotated[bool, Field(strict=True)] = False
+
+
+class TokenPairs(Part):
+    """Prompt and output drawn together, from a list of pairs, alike or by weights."""
+
+    pairs: Annotated[tuple[tuple[Tokens, Tokens], ...], Field(min_length=1, max_length=100_000)]
+    weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100_000)] | None = None
+
+    @model_validator(mode="after")
+    def _weights(self) -> Self:
+        if self.weights is not None:
+            check_weights(self.weights, tuple(float(prompt) for prompt, _ in self.pairs))
+        return self
+
+    def mean(self, which: int) -> float:
+        """Mean of the prompts (0) or of the outputs (1)."""
+        weights = self.weights or (1 / len(self.pairs),) * len(self.pairs)
+        return math.fsum(weight * pair[which] for weight, pair in zip(weights, self.pairs, strict=True))
+
+
+class Adapters(Part):
+    """LoRA adapters that the requests of a class name: how many, and how unequally they are wanted.
+
+    Adapter k is wanted in proportion to 1/k^zipf; 0 wants all alike.
+    """
+
+    count: Annotated[int, Field(ge=1, le=MOST_ADAPTERS)]
+    zipf: NonNegative = 0.0
+
+
+class InferenceClass(Part):
+    """A named source of inference requests; lengths are rounded to whole tokens, at least 1."""
+
+    kind: Literal["inference"]
+    arrivals: ArrivalLaw | None = None
+    requests: tuple[RequestRow, ...] | None = None
+    trace: RequestLog | None = None
+    prompt_tokens: TokenLaw | None = None
+    output_tokens: TokenLaw | None = None
+    tokens: TokenPairs | None = None
+    cached_share: Share = 0.0
+    adapters: Adapters | None = None
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.exactly_one("arrivals", "requests", "trace")
+        lengths = self.given("prompt_tokens", "output_tokens", "tokens")
+        if self.arrivals is None and lengths:
+            raise ValueError(f"must have no `{lengths[0]}`, because its requests are listed one by one")
+        if self.arrivals is not None and lengths not in (["tokens"], ["prompt_tokens", "output_tokens"]):
+            raise ValueError("must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)")
+        return self
+
+    @property
+    def mean_tokens(self) -> tuple[float, float] | None:
+        """Mean prompt and output in tokens; None where the requests are listed."""
+        if self.tokens is not None:
+            return self.tokens.mean(0), self.tokens.mean(1)
+        if self.prompt_tokens is None or self.output_tokens is None:
+            return None
+        return law_mean(self.prompt_tokens), law_mean(self.output_tokens)
+
+    @property
+    def longest_listed(self) -> int:
+        """Most tokens that a listed or fixed request keeps in the cache; 0 where chance decides."""
+        if self.tokens is not None:
+            return max(int(prompt) + int(output) - 1 for prompt, output in self.tokens.pairs)
+        return max((int(row.prompt_tokens) + int(row.output_tokens) - 1 for row in self.requests or ()), default=0)
+
+    def inputs(self, name: str) -> list[Input]:
+        """List what the class rests on besides its own laws: nothing."""
+        del name
+        return []

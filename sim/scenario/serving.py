@@ -1,0 +1,153 @@
+"""How held nodes serve inference: the model, its pace, the engine's settings. Not here: the clock (``fleet``)."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sim import catalog
+from sim.profile import Profile, from_physics
+from sim.scenario.inputs import BASES, Input, nearest
+from sim.scenario.laws import Part
+from sim.scenario.quantity import Gpus, Milliseconds, NonNegative, PositiveCount, Slug, Text, Tokens
+
+_TERMS = ("base_ms", "per_request_ms", "per_kv_token_us", "per_prefill_token_us", "prefill_ms", "floor_ms")
+
+
+class AdapterRules(Part):
+    """How replicas hold LoRA adapters: one each, or shared with a number of slots.
+
+    ``dedicated``: each adapter has replicas of its own. ``shared``: every replica serves all; an adapter that is in
+    none of its slots is loaded first, and all iterations last longer by ``slowdown``.
+    """
+
+    placement: Literal["shared", "dedicated"] = "shared"
+    slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    load_ms: Milliseconds = 0.0
+    slowdown: NonNegative = 0.0
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if (self.placement == "shared") != (self.slots is not None):
+            raise ValueError("must have `slots` where placement is shared, and only there")
+        return self
+
+
+class Serving(Part):
+    """What the replicas on a group of nodes run.
+
+    The pace comes from a ``model`` of the catalog on the nodes' GPU (physics with measured efficiencies), or is stated
+    in terms, as ``fleetecon fit`` prints it. An iteration with n decoding requests over kv cached tokens and x tokens
+    of prefill lasts max(floor, base + per_request n + per_kv_token kv + per_prefill_token x, + prefill where x > 0).
+    """
+
+    model: Text | None = None
+    accelerator: Text | None = None
+    gpus_per_replica: Gpus = 1
+    base_ms: Milliseconds | None = None
+    per_request_ms: Milliseconds | None = None
+    per_kv_token_us: Milliseconds | None = None
+    per_prefill_token_us: Milliseconds | None = None
+    prefill_ms: Milliseconds | None = None
+    floor_ms: Milliseconds | None = None
+    kv_tokens: Tokens | None = None
+    max_num_seqs: PositiveCount = 256
+    token_budget: PositiveCount = 2048
+    join_lag: Literal[0, 1] = 0
+    frontend_ms: Milliseconds = 0.0
+    overflow_above: PositiveCount | None = None
+    adapters: AdapterRules | None = None
+    classes: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)] | None = None
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _paced(self) -> Self:
+        if self.token_budget < self.max_num_seqs:
+            raise ValueError(
+                f"must have a token_budget of at least max_num_seqs ({self.max_num_seqs}), got {self.token_budget}"
+            )
+        stated = self.given(*_TERMS)
+        if self.model is None:
+            if not stated:
+                raise ValueError(f"must have a `model` of the catalog, or the pace in terms ({', '.join(_TERMS)})")
+            if self.kv_tokens is None:
+                raise ValueError("must have `kv_tokens`, because its pace is stated in terms")
+            if not any(getattr(self, term) for term in ("base_ms", "per_request_ms", "floor_ms")):
+                raise ValueError(
+                    "must have a pace in which a token takes time: give base_ms, per_request_ms or floor_ms"
+                )
+        else:
+            if stated:
+                raise ValueError(f"must have either `model` or `{stated[0]}`, got both")
+            if self.model not in catalog.MODELS:
+                raise ValueError(
+                    f"must have a model of the catalog, got {self.model!r}; {nearest(self.model, catalog.MODELS)}"
+                )
+        if self.accelerator is not None and self.accelerator not in catalog.ACCELERATORS:
+            raise ValueError(
+                f"must have an accelerator of the catalog, got {self.accelerator!r}; "
+                f"{nearest(self.accelerator, catalog.ACCELERATORS)}"
+            )
+        return self
+
+    def profile(self, instance: str | None) -> Profile:
+        """Tell the pace and the room of a replica.
+
+        Parameters
+        ----------
+        instance : str or None
+            Of the catalog; None where the node is stated by its price, then ``accelerator`` names its GPU.
+
+        Raises
+        ------
+        ValueError
+            When the model does not fit, or nothing tells which GPU it runs on.
+        """
+        if self.model is not None:
+            gpu = self.accelerator or (None if instance is None else catalog.INSTANCES[instance].gpu)
+            if gpu is None:
+                raise ValueError("must have `accelerator`, because the node names no instance")
+            made = from_physics(
+                catalog.MODELS[self.model],
+                catalog.ACCELERATORS[gpu],
+                int(self.gpus_per_replica),
+                max_num_seqs=int(self.max_num_seqs),
+                token_budget=int(self.token_budget),
+            )
+            changes: dict[str, Any] = {} if self.kv_tokens is None else {"kv_tokens": int(self.kv_tokens)}
+        else:
+            basis, separator, text = (self.source or "").partition(":")
+            known = bool(separator) and basis.strip() in BASES
+            base, request, cached, prefilled, first, least = (float(getattr(self, term) or 0.0) for term in _TERMS)
+            made = Profile(
+                base_s=base * 1e-3,
+                per_request_s=request * 1e-3,
+                per_kv_token_s=cached * 1e-6,
+                per_prefill_token_s=prefilled * 1e-6,
+                prefill_s=first * 1e-3,
+                floor_s=least * 1e-3,
+                kv_tokens=int(self.kv_tokens or 0),
+                max_num_seqs=int(self.max_num_seqs),
+                token_budget=int(self.token_budget),
+                source=(text.strip() if known else self.source) or "the scenario, which gives no source",
+                basis=basis.strip() if known else "stated",
+            )
+            changes = {}
+        return self._slowed(made, changes)
+
+    def _slowed(self, made: Profile, changes: dict[str, Any]) -> Profile:
+        """Lengthen every iteration by what shared adapters cost."""
+        factor = 1.0 + (float(self.adapters.slowdown) if self.adapters is not None else 0.0)
+        terms = ("base_s", "per_request_s", "per_kv_token_s", "per_prefill_token_s", "prefill_s", "floor_s")
+        return replace(made, **changes, **{term: getattr(made, term) * factor for term in terms})
+
+    def inputs(self, name: str, instance: str | None) -> list[Input]:
+        """List the pace that replicas rest on, with its source."""
+        made = self.profile(instance)
+        what = f"pace of replicas on `{name}`"
+        rows = [
+            (f"{what}: an iteration", made.base_s * 1e3, "ms"),
+            (f"{what}: KV cache", float(made.kv_tokens), "tokens"),
+        ]
+        return [Input(label, value, unit, made.basis, made.source) for label, value, unit in rows]

@@ -1,5 +1,6 @@
 """The fleets told in SimPy, in the plainest words: the specification that runs. Not here: anything fast."""
 
 from sim.reference.nodes import serve
+from sim.reference.replicas import serve_requests
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_requests"]

@@ -11,24 +11,16 @@ loses patience and goes to the API, or the clock stops first.
 from bisect import insort
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import simpy
 
 from sim.jobs import API, HELD, Fleet, Paths, Rows, Terms, serve_at_once
+from sim.reference.moment import Moment
 from sim.units import NEVER
 
 COMPLETION, DISPATCH, DOOR, PATIENCE_END, LATE_DISPATCH, ARRIVAL = 10, 45, 46, 50, 55, 70
 """Ranks at one instant. SimPy's own bookkeeping has ranks 0 and 1, so it is done first."""
-
-
-class Moment(simpy.Event):
-    """An event at a given instant and rank."""
-
-    def __init__(self, env: simpy.Environment, instant: int, rank: int) -> None:
-        super().__init__(env)
-        self._ok, self._value = True, None
-        env.schedule(self, priority=cast(Any, rank), delay=instant - env.now)
 
 
 @dataclass

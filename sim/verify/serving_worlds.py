@@ -1,0 +1,203 @@
+"""Random serving worlds with planted ties, on which the kernel must give what the SimPy replicas give, row by row.
+
+A world is run once to see when iterations end; then arrivals are moved onto such instants, and one microsecond beside
+them, and the horizon onto one of them. Every fourth world has no such tie, to show what only ties find.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from sim import fleet, reference
+from sim.reference.replicas import boundaries
+from sim.requests import NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
+from sim.units import FINE, NEVER, Ticks
+
+FULL, QUICK = 1000, 100
+"""How many worlds."""
+
+_SEED: Final = 977
+_MOST: Final = 40
+"""Requests of a replication, at most."""
+_ROUNDS: Final = 2
+"""How often ties are planted: one that is planted moves the boundaries after it."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A small serving fleet and the requests of a few replications."""
+
+    replicas: Replicas
+    requests: Requests
+    api: ApiTimes
+
+
+def has_ties(number: int) -> bool:
+    """Tell whether arrivals of a world meet each other and the ends of iterations."""
+    return number % 4 != 3
+
+
+def has_whole_terms(number: int) -> bool:
+    """Tell whether the iterations of a world last whole microseconds."""
+    return number % 4 < 2
+
+
+def _sizes(rng: np.random.Generator, count: int) -> tuple[Ticks, Ticks]:
+    """Draw tokens: prompts short to long, a few far longer, and outputs from one token up."""
+    longest, most = rng.choice([1, 6, 15, 25, 80]), rng.choice([1, 6, 12, 12, 24, 24, 40, 90])
+    prompt = rng.integers(1, longest + 1, count)
+    prompt[rng.random(count) < rng.choice([0.0, 0.1])] *= 5
+    return prompt, rng.integers(1, most + 1, count)
+
+
+def _terms(rng: np.random.Generator, whole: bool) -> dict[str, int]:
+    """Draw how long iterations last, in whole microseconds or in odd ticks."""
+    highest = {"base": 60, "per_request": 6, "per_kv_token": 2, "per_prefill_token": 3, "prefill": 30, "load": 40}
+    drawn = {name: int(rng.integers(0, most + 1) * (rng.random() < 0.8)) for name, most in highest.items()}
+    drawn["base"] = max(drawn["base"], 5)
+    drawn["floor"] = int(rng.choice([0, 0, 0, 50, 150, 600]))
+    if whole:
+        return {name: value * FINE for name, value in drawn.items()}
+    return {name: value * FINE + int(rng.integers(1, FINE)) for name, value in drawn.items()}
+
+
+def _rules(rng: np.random.Generator, whole: bool, prompt: Ticks, output: Ticks) -> Replicas:
+    """Draw a fleet, often with little room in its caches."""
+    seats = int(rng.choice([1, 2, 4, 6, 8, 16]))
+    largest = int((prompt + output - 1).max(initial=1))
+    rules = Replicas(
+        count=int(rng.choice([1, 1, 2, 2, 3, 4])),
+        gpus=int(rng.choice([1, 2, 8])),
+        kv_tokens=max(int(largest * rng.choice([0.7, 1.0, 1.3, 1.3, 1.6, 2.0, 2.0, 2.5, 8.0])), 1),
+        max_num_seqs=seats,
+        token_budget=seats + int(rng.choice([0, 1, 3, 10, 40, 1000])),
+        edges=np.array([0, NEVER // FINE]),
+        has_api=bool(rng.random() < 0.5),
+        join_lag=int(rng.random() < 0.4),
+        frontend=int(rng.choice([0, 0, 7])),
+        slots=int(rng.choice([0, 0, 1, 2, 3])),
+        **_terms(rng, whole),
+    )
+    overflow = int(rng.choice([0, 1, 2, 4, 8])) if rules.has_api and rng.random() < 0.4 else NEVER
+    return replace(rules, overflow_above=overflow)
+
+
+def _span(rng: np.random.Generator, rules: Replicas, prompt: Ticks, output: Ticks) -> int:
+    """Draw the microseconds in which all arrive: from a crowd to hardly any at a time."""
+    if not len(prompt):
+        return _MOST
+    steps = float(np.mean(output + prompt // rules.token_budget)) * _MOST / 2
+    iteration = max(rules.floor, rules.base + rules.per_request + rules.per_kv_token * int(prompt.mean() + 1))
+    alone = steps * iteration / FINE / rules.count
+    return int(alone * rng.choice([0.05, 0.2, 0.3, 0.6, 1.0])) + 3 * _MOST
+
+
+def _arrivals(rng: np.random.Generator, span: int, count: int, alike: bool) -> Ticks:
+    """Draw instants, in batches of one instant or all apart."""
+    if not alike:
+        return np.sort(rng.choice(span, count, replace=False))
+    instants = rng.integers(0, span, count)
+    batch = int(rng.choice([1, 1, 2, 5]))
+    return np.sort(np.repeat(instants, batch)[:count])
+
+
+def _edges(rng: np.random.Generator, opens: int, horizon: int) -> Ticks:
+    """Draw the windows of the counted time."""
+    cuts = rng.integers(opens, horizon, int(rng.integers(0, 4)))
+    return np.unique(np.concatenate(([opens, horizon], cuts)))
+
+
+def _planted(rng: np.random.Generator, arrival: Ticks, ends: list[int], share: float) -> Ticks:
+    """Move some arrivals onto ends of iterations and one microsecond beside them; more of the early ones, to crowd."""
+    moved = rng.random(len(arrival)) < share
+    places = (rng.random(len(arrival)) ** 2 * len(ends)).astype(np.int64)
+    instants = np.asarray(ends)[places] // FINE
+    beside = rng.choice([0, 0, 0, 1, -1], len(arrival))
+    return np.sort(np.where(moved, np.maximum(instants + beside, 0), arrival))
+
+
+def _with_ties(rng: np.random.Generator, rules: Replicas, requests: Requests, api: ApiTimes) -> Requests:
+    """Let arrivals meet the ends of iterations, in every replication."""
+    share = rng.choice([0.1, 0.4, 0.8])
+    for _ in range(_ROUNDS):
+        arrival = requests.arrival.copy()
+        for number, ends in enumerate(boundaries(rules, requests, api)):
+            rows = slice(requests.offsets[number], requests.offsets[number + 1])
+            if ends:
+                arrival[rows] = _planted(rng, arrival[rows], ends, share)
+        requests = replace(requests, arrival=arrival)
+    return requests
+
+
+def _until(requests: Requests, horizon: int) -> Requests:
+    """Leave out who would arrive at or after the horizon."""
+    kept = requests.arrival < horizon
+    before = np.concatenate(([0], np.cumsum(kept)))
+    columns = ("arrival", "prompt", "output", "job_class", "adapter")
+    return Requests(before[requests.offsets], *(getattr(requests, column)[kept] for column in columns))
+
+
+def _horizon(rng: np.random.Generator, ends: list[list[int]], ties: bool) -> int:
+    """Draw where the counted time ends, in the middle of the work or long after it; with ties, as an iteration does."""
+    instants = np.array(sorted({end // FINE for each in ends for end in each}) or [10], dtype=np.int64)
+    if rng.random() < 0.4:
+        return int(instants[-1]) + int(rng.choice([0, 1, 1000]))
+    place = int(len(instants) * rng.uniform(0.3, 1.0))
+    return max(int(instants[place]) + (0 if ties else 2), 4)
+
+
+def world(number: int) -> World:
+    """Make one of the random worlds.
+
+    Parameters
+    ----------
+    number : int
+        Which; each is the same on every machine.
+    """
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(_SEED, spawn_key=(number,))))
+    ties = has_ties(number)
+    counts = rng.integers(0, _MOST + 1, int(rng.choice([1, 1, 2, 3])))
+    size = int(counts.sum())
+    prompt, output = _sizes(rng, size)
+    rules = _rules(rng, has_whole_terms(number), prompt, output)
+    span = _span(rng, rules, prompt, output)
+    requests = Requests(
+        offsets=np.concatenate(([0], np.cumsum(counts))),
+        arrival=np.concatenate([_arrivals(rng, span, int(count), ties) for count in counts]),
+        prompt=prompt,
+        output=output,
+        job_class=np.zeros(size, np.int64),
+        adapter=rng.integers(NO_ADAPTER, 4, size),
+    )
+    api = ApiTimes(rng.integers(0, 50, size), rng.integers(0, 200, size))
+    if ties:
+        requests = _with_ties(rng, rules, requests, api)
+    horizon = _horizon(rng, boundaries(rules, requests, api), ties)
+    kept = requests.arrival < horizon
+    opens = int(rng.integers(0, horizon)) if rng.random() < 0.4 else 0
+    rules = replace(rules, edges=_edges(rng, opens, horizon))
+    return World(rules, _until(requests, horizon), ApiTimes(api.first_token[kept], api.rest[kept]))
+
+
+def differences(told: RequestRows, found: RequestRows) -> int:
+    """Count the rows and the sums of replications in which two tables differ, to the last bit."""
+    sums = (told.busy != found.busy).any(axis=1) | (told.batch_time != found.batch_time)
+    return len(told.differing(found)) + int(sums.sum())
+
+
+def compare(numbers: range) -> tuple[int, int]:
+    """Serve some worlds by the kernel and by SimPy.
+
+    Returns
+    -------
+    rows, differing : int
+        Rows compared, and the rows and replications in which anything differs.
+    """
+    rows = differing = 0
+    for number in numbers:
+        each = world(number)
+        told = reference.serve_requests(each.replicas, each.requests, each.api)
+        rows += len(each.requests)
+        differing += differences(told, fleet.serve_requests(each.replicas, each.requests, each.api))
+    return rows, differing

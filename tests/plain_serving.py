@@ -1,0 +1,359 @@
+"""The serving fleet as a plain loop: every iteration of every replica, every running request in each of them.
+
+The witness of the kernel in ``sim.fleet``, written from the rules apart from it and from the SimPy fleet. Replicas do
+not meet between arrivals, so each is brought up to the next arrival on its own; one that stands at a boundary at just
+that instant forms its iteration afterwards.
+"""
+
+import numpy as np
+
+from sim.compiled import kernel
+from sim.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.requests import RequestRows
+from sim.units import FINE, NEVER
+
+NOBODY = -1
+IDLE = NEVER + 1
+
+
+@kernel
+def settle(r, now, n, edges, share, batch, last, busy):
+    """Share out the time since anybody last joined or left the replica."""
+    low, high = edges[0], edges[len(edges) - 1]
+    since = min(max(last[r], low), high)
+    until = min(max(now, low), high)
+    if n > 0 and until > since:
+        share[r] += float(until - since) / n
+        batch[r] += float(until - since) * n
+        for w in range(len(edges) - 1):
+            part = min(until, edges[w + 1]) - max(since, edges[w])
+            if part > 0:
+                busy[r, w] += part
+    last[r] = now
+
+
+@kernel
+def loop(
+    first_row,
+    last_row,
+    # the rules
+    count,
+    base,
+    per_request,
+    per_kv_token,
+    per_prefill_token,
+    prefill,
+    floor,
+    kv_tokens,
+    max_num_seqs,
+    token_budget,
+    overflow_above,
+    has_api,
+    join_lag,
+    slots,
+    load,
+    edges,
+    # the requests
+    arrival,
+    prompt,
+    output,
+    adapter,
+    # of each request: tokens generated, cached, given this iteration for a prefill that is unfinished; who is behind
+    generated,
+    cached,
+    unfinished,
+    chunk,
+    behind,
+    # what becomes of it
+    start,
+    first_token,
+    end,
+    replica,
+    outcome,
+    preempted,
+    gpu,
+    # of each replica
+    head,
+    tail,
+    outstanding,
+    running,
+    taken,
+    owed,
+    boundary,
+    began,
+    ends,
+    share,
+    batch,
+    last,
+    busy,
+    slot_adapter,
+    slot_stamp,
+    slot_users,
+    slot_of,
+):
+    """Serve the requests of one replication."""
+    horizon = edges[len(edges) - 1]
+    row = first_row
+    while True:
+        now = arrival[row] if row < last_row else NEVER
+        for r in range(count):
+            while True:
+                if boundary[r] != NOBODY:
+                    t = boundary[r]
+                    if t == now:
+                        break  # arrivals come first
+                    boundary[r] = NOBODY
+                    if t >= horizon and owed[r] == 0:
+                        break
+
+                    # the tokens of the next iteration
+                    n = 0
+                    kv = 0
+                    x = 0
+                    preempting = False
+                    while True:
+                        n = 0
+                        kv = 0
+                        x = 0
+                        for place in range(taken[r]):
+                            j = running[r, place]
+                            kv += cached[j]
+                            if not unfinished[j]:
+                                n += 1
+                        if taken[r] > 0:
+                            j = running[r, taken[r] - 1]
+                            if unfinished[j]:
+                                chunk[j] = min(prompt[j] + generated[j] - cached[j], token_budget - n)
+                                x = chunk[j]
+                        if kv + n + x <= kv_tokens:
+                            break
+                        preempting = True
+                        settle(r, t, taken[r], edges, share, batch, last, busy)
+                        taken[r] -= 1
+                        j = running[r, taken[r]]
+                        gpu[j] += share[r]
+                        if slot_of[j] != NOBODY:
+                            slot_users[r, slot_of[j]] -= 1
+                        cached[j] = 0
+                        preempted[j] += 1
+                        behind[j] = head[r]
+                        head[r] = j
+                        if tail[r] == NOBODY:
+                            tail[r] = j
+
+                    # who joins it
+                    loads = 0
+                    if not preempting:
+                        asked = join_lag == 1 and taken[r] > 0
+                        room = kv_tokens - kv - n - x
+                        while head[r] != NOBODY and taken[r] < max_num_seqs and n + x < token_budget:
+                            j = head[r]
+                            need = prompt[j] + generated[j]
+                            if need > room:
+                                break
+                            if asked and arrival[j] > began[r]:
+                                break
+                            slot = NOBODY
+                            if slots > 0 and adapter[j] >= 0:
+                                for s in range(slots):
+                                    if slot_adapter[r, s] == adapter[j]:
+                                        slot = s
+                                if slot == NOBODY:
+                                    for s in range(slots - 1, -1, -1):
+                                        if slot_adapter[r, s] == NOBODY:
+                                            slot = s
+                                if slot == NOBODY:
+                                    for s in range(slots):
+                                        unused = slot_users[r, s] == 0
+                                        if unused and (slot == NOBODY or slot_stamp[r, s] < slot_stamp[r, slot]):
+                                            slot = s
+                                if slot == NOBODY:
+                                    break
+                                if slot_adapter[r, slot] != adapter[j]:
+                                    slot_adapter[r, slot] = adapter[j]
+                                    loads += 1
+                                slot_stamp[r, slot] = t
+                                slot_users[r, slot] += 1
+                            slot_of[j] = slot
+                            head[r] = behind[j]
+                            if head[r] == NOBODY:
+                                tail[r] = NOBODY
+                            settle(r, t, taken[r], edges, share, batch, last, busy)
+                            gpu[j] -= share[r]
+                            running[r, taken[r]] = j
+                            taken[r] += 1
+                            unfinished[j] = True
+                            chunk[j] = min(need, token_budget - n - x)
+                            x += chunk[j]
+                            room -= need
+                            if start[j] == NOBODY:
+                                start[j] = t
+                                replica[j] = r
+                                if t < horizon:
+                                    outcome[j] = HELD
+                                    owed[r] += 1
+
+                    if taken[r] > 0:
+                        work = base + per_request * n + per_kv_token * kv + per_prefill_token * x
+                        if x > 0:
+                            work += prefill
+                        began[r] = t
+                        ends[r] = t + max(floor, work) + load * loads
+
+                if ends[r] > now:
+                    break
+
+                # the iteration ends
+                t = ends[r]
+                ends[r] = IDLE
+                boundary[r] = t
+                before = taken[r]
+                staying = 0
+                for place in range(before):
+                    j = running[r, place]
+                    if unfinished[j]:
+                        cached[j] += chunk[j]
+                        yields = cached[j] == prompt[j] + generated[j]
+                        unfinished[j] = not yields
+                    else:
+                        cached[j] += 1
+                        yields = True
+                    if yields:
+                        generated[j] += 1
+                        if generated[j] == 1:
+                            first_token[j] = t
+                    if generated[j] == output[j]:
+                        end[j] = t
+                        outstanding[r] -= 1
+                        if outcome[j] == HELD:
+                            owed[r] -= 1
+                        if slot_of[j] != NOBODY:
+                            slot_users[r, slot_of[j]] -= 1
+                        settle(r, t, before, edges, share, batch, last, busy)
+                        gpu[j] += share[r]
+                    else:
+                        running[r, staying] = j
+                        staying += 1
+                taken[r] = staying
+                if staying == 0:
+                    share[r] = 0.0
+                    if head[r] == NOBODY:
+                        boundary[r] = NOBODY
+
+        if row == last_row:
+            break
+
+        # arrivals of this instant
+        while row < last_row and arrival[row] == now:
+            j = row
+            row += 1
+            if prompt[j] + output[j] - 1 > kv_tokens:
+                outcome[j] = API if has_api else REFUSED
+                continue
+            r = 0
+            for other in range(count):
+                if outstanding[other] < outstanding[r]:
+                    r = other
+            if outstanding[r] >= overflow_above:
+                outcome[j] = API
+                continue
+            outstanding[r] += 1
+            if head[r] == NOBODY:
+                head[r] = j
+            else:
+                behind[tail[r]] = j
+            tail[r] = j
+            if ends[r] == IDLE:
+                boundary[r] = now
+
+
+def serve_requests(replicas, requests, api):
+    """Serve the requests of each replication; the same door as the fleet's."""
+    size, count, slots = len(requests), replicas.count, max(replicas.slots, 1)
+    windows = len(replicas.edges) - 1
+    rows = RequestRows.empty(size, requests.replications, windows)
+    arrival = requests.arrival * FINE
+    edges = np.asarray(replicas.edges) * FINE
+    generated, cached, chunk = (np.zeros(size, np.int64) for _ in range(3))
+    behind, slot_of, start, first_token, end, replica = (np.full(size, NOBODY) for _ in range(6))
+    unfinished = np.zeros(size, bool)
+    for number in range(requests.replications):
+        head, tail, boundary = (np.full(count, NOBODY) for _ in range(3))
+        outstanding, taken, owed, began, last = (np.zeros(count, np.int64) for _ in range(5))
+        share, batch = np.zeros(count), np.zeros(count)
+        running = np.full((count, replicas.max_num_seqs), NOBODY)
+        busy = np.zeros((count, windows), np.int64)
+        loop(
+            int(requests.offsets[number]),
+            int(requests.offsets[number + 1]),
+            count,
+            replicas.base,
+            replicas.per_request,
+            replicas.per_kv_token,
+            replicas.per_prefill_token,
+            replicas.prefill,
+            replicas.floor,
+            replicas.kv_tokens,
+            replicas.max_num_seqs,
+            replicas.token_budget,
+            replicas.overflow_above,
+            replicas.has_api,
+            replicas.join_lag,
+            replicas.slots,
+            replicas.load,
+            edges,
+            arrival,
+            requests.prompt,
+            requests.output,
+            requests.adapter,
+            generated,
+            cached,
+            unfinished,
+            chunk,
+            behind,
+            start,
+            first_token,
+            end,
+            replica,
+            rows.outcome,
+            rows.preempted,
+            rows.gpu_time,
+            head,
+            tail,
+            outstanding,
+            running,
+            taken,
+            owed,
+            boundary,
+            began,
+            np.full(count, IDLE),
+            share,
+            batch,
+            last,
+            busy,
+            np.full((count, slots), NOBODY),
+            np.zeros((count, slots), np.int64),
+            np.zeros((count, slots), np.int64),
+            slot_of,
+        )
+        for r in range(count):
+            rows.batch_time[number] += batch[r] / FINE
+            for w in range(windows):
+                rows.busy[number, w] += busy[r, w] / FINE
+    held, api_rows, unstarted = (rows.outcome == kind for kind in (HELD, API, NOT_STARTED))
+    for column, ticks, added in zip(
+        (rows.start, rows.first_token, rows.end),
+        (start, first_token, end),
+        (0, replicas.frontend, replicas.frontend),
+        strict=True,
+    ):
+        column[held] = -(-ticks[held] // FINE) + added
+    rows.replica[held] = replica[held]
+    rows.gpu_time[:] = rows.gpu_time / FINE * replicas.gpus
+    rows.gpu_time[unstarted] = 0.0
+    rows.preempted[unstarted] = 0
+    if api is not None:
+        rows.start[api_rows] = requests.arrival[api_rows]
+        rows.first_token[api_rows] = rows.start[api_rows] + api.first_token[api_rows]
+        rows.end[api_rows] = rows.first_token[api_rows] + api.rest[api_rows]
+    return rows

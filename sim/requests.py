@@ -4,13 +4,14 @@ Not here: how requests are drawn (``workload``), how they are served (``fleet``,
 (``money``). Instants at this door are microseconds; inside, replicas count in serving ticks of 2^-16 microseconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.jobs import NOT_STARTED
+from sim.jobs import API, HELD, NOT_STARTED
 from sim.units import NEVER, Floats, Ticks
 
 NO_ADAPTER: Final = -1
@@ -171,3 +172,53 @@ class RequestRows:
         return np.flatnonzero(
             np.logical_or.reduce([getattr(self, column) != getattr(other, column) for column in columns])
         )
+
+
+Serve = Callable[[Replicas, Requests, ApiTimes | None], RequestRows]
+"""Serves the requests of each replication on a fleet of replicas: the kernel, or the reference."""
+
+
+def all_by_api(requests: Requests, api: ApiTimes, windows: int) -> RequestRows:
+    """Hand every request to the API on arrival. No queue, so no clock is needed."""
+    rows = RequestRows.empty(len(requests), requests.replications, windows)
+    first_token = requests.arrival + api.first_token
+    return replace(
+        rows,
+        start=requests.arrival.copy(),
+        first_token=first_token,
+        end=first_token + api.rest,
+        outcome=np.full(len(requests), API),
+    )
+
+
+def by_adapter(serve: Serve, replicas: Replicas, adapters: int, requests: Requests, api: ApiTimes | None) -> RequestRows:
+    """Serve each adapter's requests on replicas of its own: adapter k on every ``adapters``-th replica from k on.
+
+    Parameters
+    ----------
+    serve : callable
+        Serves requests on replicas.
+    replicas : Replicas
+        The rules; at least as many replicas as adapters.
+    adapters : int
+        Requests of the base model are served with those of adapter 0.
+    """
+    rows = RequestRows.empty(len(requests), requests.replications, len(replicas.edges) - 1)
+    replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
+    mine = np.maximum(requests.adapter, 0) % adapters
+    for adapter in range(adapters):
+        chosen = np.flatnonzero(mine == adapter)
+        offsets = np.searchsorted(replication[chosen], np.arange(requests.replications + 1))
+        part = Requests(
+            offsets,
+            *(getattr(requests, column)[chosen] for column in ("arrival", "prompt", "output", "job_class", "adapter")),
+        )
+        times = None if api is None else ApiTimes(api.first_token[chosen], api.rest[chosen])
+        count = len(range(adapter, replicas.count, adapters))
+        found = serve(replace(replicas, count=count), part, times)
+        for column in ("start", "first_token", "end", "outcome", "preempted", "gpu_time"):
+            getattr(rows, column)[chosen] = getattr(found, column)
+        rows.replica[chosen] = np.where(found.outcome == HELD, found.replica * adapters + adapter, -1)
+        rows.busy[:] += found.busy
+        rows.batch_time[:] += found.batch_time
+    return rows

@@ -20,6 +20,7 @@ LONGEST: Final = 2**61
 HOURS_PER_DAY: Final = 24.0
 HOURS_PER_YEAR: Final = 8760.0
 SECONDS_PER_HOUR: Final = 3600.0
+TICKS_PER_SECOND: Final = 1_000_000
 
 Ticks = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,6 +41,11 @@ def to_ticks(hours: npt.ArrayLike) -> Ticks:
     """
     scaled = np.rint(np.asarray(hours, dtype=np.float64) * TICKS_PER_HOUR)
     return np.minimum(scaled, float(LONGEST)).astype(np.int64)
+
+
+def fine(seconds: float) -> int:
+    """Turn seconds into serving ticks, to the nearest 2^-16 microseconds."""
+    return round(seconds * 1e6 * FINE)
 
 
 def tick(hours: float) -> int:

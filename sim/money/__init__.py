@@ -1,6 +1,24 @@
 """What the served jobs cost: tariffs, the ledger that adds up to the bill, the share of each job."""
 
-from sim.money.ledger import LINES, Charges, charge
-from sim.money.tariff import Tariff, tariff
+from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
+from sim.money.nodes import use_of_nodes
+from sim.money.requests import TokenTariff, use_of_requests
+from sim.money.sharing import Use
+from sim.money.tariff import Tariff, tariff, token_tariff
 
-__all__ = ["LINES", "Charges", "Tariff", "charge", "tariff"]
+__all__ = [
+    "LINES",
+    "Bill",
+    "Charges",
+    "Shares",
+    "Tariff",
+    "TokenTariff",
+    "Use",
+    "charge",
+    "settle",
+    "tariff",
+    "token_tariff",
+    "use_of_nodes",
+    "use_of_requests",
+    "window_edges",
+]

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from sim.money.requests import TokenTariff
 from sim.scenario import Plan, Scenario
 from sim.units import HOURS_PER_YEAR
 
@@ -13,9 +16,9 @@ class Tariff:
     Attributes
     ----------
     held_usd : float
-        Held nodes over all counted time, busy or idle.
+        Held nodes that run fine-tunes, over all counted time, busy or idle.
     held_gpus, node_gpus : int
-        GPUs of all held nodes; GPUs of one node.
+        GPUs of all these nodes; GPUs of one.
     held_usd_per_gpu_h : float
         The held nodes' mean rate: which node a job landed on is chance, so it does not price the job.
     hired_usd_per_gpu_h : float
@@ -47,10 +50,10 @@ def tariff(scenario: Scenario, plan: Plan) -> Tariff:
     A term longer than the counted time is charged pro rata; what is left of it is not this ledger's matter.
     """
     on, hours = scenario.price_date, scenario.counted_hours
-    node_rates = sum(node.price(name, on).value * node.nodes for name, node in plan.held.items())
+    node_rates = sum(node.price(name, on).value * node.nodes for name, node in plan.tuning.items())
     hired = [node.price(name, on).value / node.gpus_per_node for name, node in plan.hired.items()]
     api = {"per million trained tokens": 0.0, "per job": 0.0, "per service hour": 0.0}
-    if plan.api is not None:
+    if plan.api is not None and plan.api.trains:
         price = plan.api.price(on)
         api[price.unit.removeprefix("USD ")] = price.value
     people = plan.staff.head_count(plan.all_nodes) * plan.staff.usd_per_year if plan.staff is not None else 0.0
@@ -65,5 +68,32 @@ def tariff(scenario: Scenario, plan: Plan) -> Tariff:
         api_usd_per_service_h=api["per service hour"],
         staff_usd=people * hours / HOURS_PER_YEAR,
         overhead_usd=plan.overhead_usd_per_year * hours / HOURS_PER_YEAR,
+        settle_usd=float(scenario.equal_work.settle_usd_per_job or 0.0),
+    )
+
+
+def token_tariff(scenario: Scenario, plan: Plan, group_name: str | None) -> TokenTariff:
+    """Look up what the requests pay that a group of nodes serves, or the API alone where ``group_name`` is None."""
+    on, classes = scenario.price_date, list(scenario.workload)
+    per_prompt, per_output = np.zeros(len(classes)), np.zeros(len(classes))
+    if plan.api is not None and plan.api.serves:
+        full, cached, output = (price.value * 1e-6 for price in plan.api.token_prices(on))
+        for name, requests in scenario.chats.items():
+            share = float(requests.cached_share)
+            per_prompt[classes.index(name)] = full * (1 - share) + cached * share
+            per_output[classes.index(name)] = output
+    rate, gpus, replica_gpus = 0.0, 0, 0
+    if group_name is not None:
+        group = plan.held[group_name]
+        rate = group.price(group_name, on).value * group.nodes
+        gpus = int(group.nodes) * group.gpus_per_node
+        replica_gpus = 0 if group.serve is None else int(group.serve.gpus_per_replica)
+    return TokenTariff(
+        held_usd=rate * scenario.counted_hours,
+        held_gpus=gpus,
+        replica_gpus=replica_gpus,
+        usd_per_gpu_h=rate / gpus if gpus else 0.0,
+        usd_per_prompt_token=per_prompt,
+        usd_per_output_token=per_output,
         settle_usd=float(scenario.equal_work.settle_usd_per_job or 0.0),
     )

@@ -14,6 +14,9 @@ from sim.scenario.quantity import Count, Gpus, NonNegative, Positive, Slug, Text
 from sim.scenario.serving import Serving
 
 
+_LONGEST_ITERATION_S = 86_400.0
+
+
 class Priced(Part):
     """Something bought by the node: from the price book by instance and rate, or at a stated price."""
 
@@ -81,7 +84,11 @@ class Held(Priced):
                 f"must have nodes of at least serve.gpus_per_replica ({self.serve.gpus_per_replica}) GPUs, "
                 f"because a replica lies on one node; they have {self.gpus_per_node}"
             )
-        self.serve.profile(self.instance)  # refuses a model that does not fit
+        made = self.serve.profile(self.instance)  # refuses a model that does not fit
+        if (longest := made.longest_s) > _LONGEST_ITERATION_S:
+            raise ValueError(
+                f"must have a pace in which no iteration lasts longer than a day, but a full one would last {longest:.3g} s"
+            )
         return self
 
     @property

@@ -1,0 +1,142 @@
+"""What inference requests use of a plan: an equal share of each iteration they ran in, or the API's price by tokens."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.compiled import kernel
+from sim.jobs import API, HELD
+from sim.money.sharing import API_LINE, EQUALLY, HELD_IDLE, HELD_USED, LINES, PENALTIES, RULES, Use
+from sim.requests import RequestRows, Requests
+from sim.units import TICKS_PER_HOUR, Floats, Ticks
+
+
+@dataclass(frozen=True)
+class TokenTariff:
+    """What requests pay, in USD.
+
+    Attributes
+    ----------
+    held_usd : float
+        The serving nodes over all counted time, busy or idle.
+    held_gpus, replica_gpus : int
+        GPUs of all serving nodes; GPUs of one replica.
+    usd_per_gpu_h : float
+        Rate of the nodes over their GPUs.
+    usd_per_prompt_token, usd_per_output_token : float64[classes]
+        The API's price for each class of the scenario; the share of cached input is in it.
+    settle_usd : float
+        For each request not started when the clock stops.
+    """
+
+    held_usd: float
+    held_gpus: int
+    replica_gpus: int
+    usd_per_gpu_h: float
+    usd_per_prompt_token: Floats
+    usd_per_output_token: Floats
+    settle_usd: float
+
+
+@kernel
+def _use(
+    offsets: Ticks,
+    arrival: Ticks,
+    prompt: Ticks,
+    output: Ticks,
+    job_class: Ticks,
+    start: Ticks,
+    outcome: Ticks,
+    gpu_time: Floats,
+    edges: Ticks,
+    held_rate: float,
+    per_prompt: Floats,
+    per_output: Floats,
+    settle: float,
+    rule: int,
+    lines: Floats,
+    attributed: Floats,
+    weight: Floats,
+    loose: Floats,
+) -> None:
+    """Charge the requests of each replication; what uncounted ones used is added to ``loose``."""
+    opens = edges[0]
+    for r in range(len(offsets) - 1):
+        api = used = 0.0
+        for j in range(offsets[r], offsets[r + 1]):
+            own, counted = 0.0, arrival[j] >= opens
+            if outcome[j] == HELD:
+                own = gpu_time[j] / TICKS_PER_HOUR * held_rate
+                used += own
+            elif outcome[j] == API:
+                if start[j] >= opens:
+                    own = prompt[j] * per_prompt[job_class[j]] + output[j] * per_output[job_class[j]]
+                    api += own
+            elif counted:
+                own = settle
+                lines[r, PENALTIES] += own
+            if counted:
+                attributed[j] = own
+                weight[j] = 1.0 if rule == EQUALLY else (gpu_time[j] if outcome[j] == HELD else 0.0)
+            else:
+                loose[r, 0] += own
+        lines[r, API_LINE], lines[r, HELD_USED] = api, used
+
+
+def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, edges: Ticks, rule: str) -> Use:
+    """Tell what the requests of some replications use under one plan.
+
+    Parameters
+    ----------
+    prices : TokenTariff
+        Of the group of nodes that serves them, and of the plan's API.
+    requests, rows : Requests, RequestRows
+        The requests and what became of them.
+    edges : int64[windows + 1]
+        Microseconds at which the windows of the counted time begin and end.
+    rule : str
+        How loose money will be shared: one of ``RULES``.
+
+    Notes
+    -----
+    A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals.
+    """
+    replications, count = requests.replications, len(requests)
+    counted = edges[-1] - edges[0]
+    lines = np.zeros((replications, len(LINES)))
+    attributed, weight = np.zeros(count), np.zeros(count)
+    busy = rows.busy * prices.replica_gpus / TICKS_PER_HOUR
+    loose = np.diff(edges) / counted * prices.held_usd - busy * prices.usd_per_gpu_h
+    _use(
+        requests.offsets,
+        requests.arrival,
+        requests.prompt,
+        requests.output,
+        requests.job_class,
+        rows.start,
+        rows.outcome,
+        rows.gpu_time,
+        edges,
+        prices.usd_per_gpu_h,
+        prices.usd_per_prompt_token,
+        prices.usd_per_output_token,
+        prices.settle_usd,
+        RULES[rule],
+        lines,
+        attributed,
+        weight,
+        loose,
+    )
+    lines[:, HELD_IDLE] = prices.held_usd - lines[:, HELD_USED]
+    paid = np.full(replications, prices.held_gpus * (counted / TICKS_PER_HOUR))
+    return Use(
+        requests.offsets,
+        requests.arrival,
+        lines,
+        paid,
+        busy.sum(axis=1),
+        attributed,
+        np.zeros(count),
+        weight,
+        loose,
+    )

@@ -1,0 +1,104 @@
+"""The serving side of a plan: which nodes serve which classes of requests, under which rules and prices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.money import TokenTariff, token_tariff
+from sim.requests import ApiTimes, Replicas, RequestRows, Requests, Serve, all_by_api, by_adapter
+from sim.scenario import Held, Plan, Scenario
+from sim.units import NEVER, TICKS_PER_SECOND, Ticks, fine
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A group of nodes and the classes of requests that it serves; without replicas the API alone.
+
+    Attributes
+    ----------
+    group : str or None
+        Name of the held nodes.
+    classes : tuple of str
+        In the scenario's order.
+    replicas : Replicas or None
+        The rules.
+    dedicated : int
+        Adapters that have replicas of their own; 0 where all share.
+    tariff : TokenTariff
+        What the requests pay.
+    """
+
+    group: str | None
+    classes: tuple[str, ...]
+    replicas: Replicas | None
+    dedicated: int
+    tariff: TokenTariff
+
+    def serve(self, engine: Serve, requests: Requests, api: ApiTimes | None, windows: int) -> RequestRows:
+        """Serve the requests of this pool's classes."""
+        if self.replicas is None:
+            if api is None:
+                return RequestRows.empty(len(requests), requests.replications, windows)
+            return all_by_api(requests, api, windows)
+        if self.dedicated > 1:
+            return by_adapter(engine, self.replicas, self.dedicated, requests, api)
+        return engine(self.replicas, requests, api)
+
+
+def _replicas(group: Held, has_api: bool, edges: Ticks) -> Replicas:
+    """Take from a group of nodes the rules by which its replicas serve."""
+    rules, made = group.serve, group.profile
+    if rules is None:
+        raise LookupError("these nodes serve no inference")
+    adapters = rules.adapters
+    return Replicas(
+        count=group.replicas,
+        gpus=int(rules.gpus_per_replica),
+        base=fine(made.base_s),
+        per_request=fine(made.per_request_s),
+        per_kv_token=fine(made.per_kv_token_s),
+        per_prefill_token=fine(made.per_prefill_token_s),
+        prefill=fine(made.prefill_s),
+        floor=max(1, fine(made.floor_s)),  # no iteration takes no time
+        kv_tokens=made.kv_tokens,
+        max_num_seqs=made.max_num_seqs,
+        token_budget=made.token_budget,
+        edges=edges,
+        overflow_above=NEVER if rules.overflow_above is None else int(rules.overflow_above),
+        has_api=has_api,
+        join_lag=int(rules.join_lag),
+        frontend=round(float(rules.frontend_ms) * 1e-3 * TICKS_PER_SECOND),
+        slots=0 if adapters is None or adapters.slots is None else int(adapters.slots),
+        load=0 if adapters is None else fine(float(adapters.load_ms) * 1e-3),
+    )
+
+
+def _dedicated(scenario: Scenario, group: Held, classes: Sequence[str]) -> int:
+    """Count the adapters that have replicas of their own."""
+    rules = None if group.serve is None else group.serve.adapters
+    if rules is None or rules.placement != "dedicated":
+        return 0
+    return max((each.count for name in classes if (each := scenario.chats[name].adapters) is not None), default=0)
+
+
+def pools(scenario: Scenario, plan: Plan, edges: Ticks) -> list[Pool]:
+    """List the pools of a plan: each group that serves, then the API for the classes that no group serves.
+
+    Parameters
+    ----------
+    edges : int64[windows + 1]
+        Microseconds at which the windows of the counted time begin and end.
+    """
+    has_api = plan.api is not None and plan.api.serves
+    served: dict[str | None, list[str]] = {name: [] for name in plan.serving}
+    for class_name in scenario.chats:
+        served.setdefault(plan.server(class_name), []).append(class_name)
+    found = []
+    for group_name, classes in served.items():
+        group = None if group_name is None else plan.held[group_name]
+        replicas = None if group is None or not group.replicas else _replicas(group, has_api, edges)
+        dedicated = 0 if group is None else _dedicated(scenario, group, classes)
+        prices = token_tariff(scenario, plan, group_name)
+        found.append(Pool(group_name, tuple(classes), replicas, dedicated, prices))
+    return found
+
+

@@ -163,7 +163,7 @@ def init(
 def check(file: File, settings: Settings = None) -> None:
     """Judge a scenario file: every fault with its line, or what it says in short."""
     scenario = _load(file, settings)
-    from sim.study.compare import warnings
+    from sim.study.compare import serving_load, warnings
     from sim.study.simulate import Experiment
     from sim.tables import inputs_text
 
@@ -172,7 +172,12 @@ def check(file: File, settings: Settings = None) -> None:
     lines = [f"{file}: good; {experiment.jobs_expected:,.6g} jobs expected in {scenario.horizon_days:g} days"]
     if load is not None:
         lines.append(f"offered load: {load:.4g} GPUs (erlangs)")
-    lines += [f"plan `{name}`: {plan.gpus} GPUs held" for name, plan in scenario.plans.items()]
+    lines += [f"plan `{name}`: {plan.all_gpus} GPUs held" for name, plan in scenario.plans.items()]
+    for name, plan in scenario.plans.items():
+        for group_name, group in plan.serving.items():
+            carried = serving_load(scenario, plan, group_name)
+            share = "" if carried is None else f", load about {carried:.3g} of what they can carry"
+            lines.append(f"plan `{name}`, `{group_name}`: {group.replicas} replicas{share}")
     lines += ["the numbers rest on:", inputs_text(scenario.inputs())]
     lines += [f"warning ({entry['code']}): {entry['text']}" for entry in warnings(experiment, 1000)]
     _say("\n".join(lines))

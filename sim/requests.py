@@ -71,8 +71,9 @@ class ApiTimes:
 class Replicas:
     """The rules of a serving fleet: equal replicas of one model behind one router.
 
-    An iteration with n decoding requests, kv cached tokens at its start and x prefill tokens lasts
-    max(floor, base + per_request n + per_kv_token kv + per_prefill_token x, + prefill where x > 0) + load a loaded adapter.
+    An iteration with n decoding requests and kv cached tokens at its start and x prefill tokens lasts
+    max(floor, base + per_request n + per_kv_token kv + per_prefill_token x (+ prefill where x > 0)), and load longer
+    for each adapter that it loads.
 
     Attributes
     ----------
@@ -156,9 +157,11 @@ class RequestRows:
     @classmethod
     def empty(cls, requests: int, replications: int, windows: int) -> "RequestRows":
         """Make rows of requests of which nothing is known yet."""
-        none = [np.full(requests, -1) for _ in range(4)]
         return cls(
-            *none,
+            start=np.full(requests, -1),
+            first_token=np.full(requests, -1),
+            end=np.full(requests, -1),
+            replica=np.full(requests, -1),
             outcome=np.full(requests, NOT_STARTED),
             preempted=np.zeros(requests, np.int64),
             gpu_time=np.zeros(requests),
@@ -191,7 +194,9 @@ def all_by_api(requests: Requests, api: ApiTimes, windows: int) -> RequestRows:
     )
 
 
-def by_adapter(serve: Serve, replicas: Replicas, adapters: int, requests: Requests, api: ApiTimes | None) -> RequestRows:
+def by_adapter(
+    serve: Serve, replicas: Replicas, adapters: int, requests: Requests, api: ApiTimes | None
+) -> RequestRows:
     """Serve each adapter's requests on replicas of its own: adapter k on every ``adapters``-th replica from k on.
 
     Parameters

@@ -25,6 +25,11 @@ Cheapest on: share of sample paths on which the plan has the lowest bill of all 
 Brackets: {confidence:g} % interval over {replications} replications."""
 
 
+OF_TOKENS = """\
+TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first (none for
+a request of one token). USD per million output tokens: the fully loaded bill over the tokens written."""
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Write a number for people: thousands separated, cents from 100 down, ``digits`` significant below 1."""
     if value is None:
@@ -81,6 +86,60 @@ def _plan_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
     ]
 
 
+def _request_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
+    cost, ttft, tpot = each["cost_per_job_usd"]["fully_loaded"], each["ttft_s"]["all"], each["tpot_s"]["all"]
+    star = "*" if each["censored"] else ""
+    return [
+        name,
+        with_interval(plan["bill_usd"]["total"]),
+        with_interval(each["usd_per_million_output_tokens"]),
+        *(number(_times(cost[key].value, 1000)) for key in ("mean", "p50", "p95")),
+        *(f"{number(ttft[key].value)}{star}" for key in ("p50", "p95")),
+        *(number(_times(tpot[key].value, 1000)) for key in ("p50", "p95")),
+        percent(plan["utilization"]["busy"].value),
+        number(plan["bill_usd"]["held_idle"].value),
+        percent(each["api_share"].value),
+        percent(chance.value) if plan["eligible"] else "not ranked",
+    ]
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+_OF_TUNES = (
+    "plan",
+    "bill, USD",
+    "USD a job",
+    "p5",
+    "p50",
+    "p95",
+    "wait, h",
+    "p95",
+    "utilization",
+    "idle, USD",
+    "by API",
+    "cheapest on",
+)
+_OF_REQUESTS = (
+    "plan",
+    "bill, USD",
+    "USD/M output tokens",
+    "USD/1000 requests",
+    "p50",
+    "p95",
+    "TTFT, s: p50",
+    "p95",
+    "TPOT, ms: p50",
+    "p95",
+    "utilization",
+    "idle, USD",
+    "by API",
+    "cheapest on",
+)
+_KINDS = {"fine_tune": (_OF_TUNES, _plan_row), "inference": (_OF_REQUESTS, _request_row)}
+
+
 def study_text(result: Json) -> str:
     """Tell a run: one table a job class, the verdict, the bill's percentiles, what to beware of."""
     plans, comparison = result["plans"], result["comparison"]
@@ -88,30 +147,21 @@ def study_text(result: Json) -> str:
         f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, "
         f"seed {result['seed']}"
     ]
-    head = (
-        "plan",
-        "bill, USD",
-        "USD a job",
-        "p5",
-        "p50",
-        "p95",
-        "wait, h",
-        "p95",
-        "utilization",
-        "idle, USD",
-        "by API",
-        "cheapest on",
-    )
     for class_name in next(iter(plans.values()))["classes"]:
+        first = next(iter(plans.values()))["classes"][class_name]
+        head, row = _KINDS[first["kind"]]
         rows = [
-            _plan_row(name, plan, plan["classes"][class_name], comparison["probability_cheapest"][name])
+            row(name, plan, plan["classes"][class_name], comparison["probability_cheapest"][name])
             for name, plan in plans.items()
         ]
-        jobs = next(iter(plans.values()))["classes"][class_name]["jobs"]
-        parts.append(f"class `{class_name}`: {with_interval(jobs)} jobs a replication\n\n{grid_text(head, rows)}")
+        jobs, kind = first["jobs"], "requests" if first["kind"] == "inference" else "jobs"
+        parts.append(f"class `{class_name}`: {with_interval(jobs)} {kind} a replication\n\n{grid_text(head, rows)}")
     parts.append(verdict(result))
     if result["replications"] > 1:
         parts.append(_bill_table(result))
+    parts += _serving_lines(plans)
+    if any(each["kind"] == "inference" for each in next(iter(plans.values()))["classes"].values()):
+        parts.append(OF_TOKENS)
     parts.append(
         DEFINITIONS.format(
             cost=_shared(result),
@@ -121,6 +171,17 @@ def study_text(result: Json) -> str:
     )
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
     return "\n\n".join(parts)
+
+
+def _serving_lines(plans: Json) -> list[str]:
+    """Tell of each group of nodes that serves how busy its replicas were and how many requests ran together."""
+    lines = [
+        f"plan `{name}`, `{group}`: {each['replicas']} replica{'s' * (each['replicas'] != 1)}, "
+        f"busy {with_interval(each['busy_share'], percent)} of the time, {with_interval(each['batch_size'])} requests together while busy"
+        for name, plan in plans.items()
+        for group, each in plan["serving"].items()
+    ]
+    return ["\n".join(lines)] if lines else []
 
 
 def _shared(result: Json) -> str:

@@ -36,6 +36,13 @@ class Estimate:
         parts = {"value": self.value, "low": self.low, "high": self.high, "se": self.se}
         return {key: plain(value) for key, value in parts.items()} | {"n": self.n}
 
+    def scaled(self, factor: float) -> "Estimate":
+        """Tell the same in another unit, ``factor`` of which make one of this."""
+        value, low, high, se = (
+            None if each is None else each * factor for each in (self.value, self.low, self.high, self.se)
+        )
+        return Estimate(value, low, high, se, self.n)
+
 
 NOTHING = Estimate(None)
 _ROUNDING = 1e-12  # relative; the sums of a bill are exact to about 1e-15

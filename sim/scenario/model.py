@@ -47,6 +47,7 @@ class EqualWork(Part):
 
     not_started_share: Share = 0.01
     wait_p95_hours: PositiveHours | None = None
+    ttft_p95_s: PositiveHours | None = None
     settle_usd_per_job: NonNegative | None = None
 
 

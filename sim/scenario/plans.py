@@ -87,7 +87,7 @@ class Held(Priced):
         made = self.serve.profile(self.instance)  # refuses a model that does not fit
         if (longest := made.longest_s) > _LONGEST_ITERATION_S:
             raise ValueError(
-                f"must have a pace in which no iteration lasts longer than a day, but a full one would last {longest:.3g} s"
+                f"must have a pace in which no iteration lasts longer than a day; a full one would last {longest:.3g} s"
             )
         return self
 

@@ -1,13 +1,14 @@
 """Which plans may be ranked, which is cheapest and how sure that is; and what a reader must be warned of."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from sim.estimate import Estimate, mean, replications_needed, share
 from sim.scenario import Plan, Scenario
 from sim.study.simulate import Experiment, Outcome
-from sim.units import Floats
+from sim.units import SECONDS_PER_HOUR, Floats
 
 FAR_APART_DAYS = 366
 _LATE = 0.05
@@ -15,7 +16,7 @@ _CUT_ABOVE = 0.01
 _ROUNDING = 1e-12  # relative: bills that differ by less differ by the rounding of floats
 
 
-def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None]) -> str | None:
+def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str | None:
     """Say why a plan does not do the work that the others do; None when it does.
 
     Parameters
@@ -24,12 +25,12 @@ def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None
         Its rules of equal work.
     outcome : Outcome
         Of the plan.
-    wait_p95 : dict
-        95th percentile of the wait in hours, by class.
+    classes : dict
+        What was estimated of each class.
     """
     rules = scenario.equal_work
     for name, each in outcome.classes.items():
-        jobs, wait = float(each.total("jobs").sum()), wait_p95[name]
+        jobs, wait = float(each.total("jobs").sum()), classes[name]["wait_h"]["p95"].value
         left = float(each.total("not_started").sum()) / jobs if jobs else 0.0
         if left > rules.not_started_share and rules.settle_usd_per_job is None:
             limit = 100 * rules.not_started_share
@@ -37,6 +38,11 @@ def unfit(scenario: Scenario, outcome: Outcome, wait_p95: dict[str, float | None
                 f"{100 * left:.3g} % of the jobs of class `{name}` had not started when the clock stopped "
                 f"(at most {limit:g} % may)"
             )
+        if "ttft_s" in classes[name] and rules.ttft_p95_s is not None:
+            ttft = classes[name]["ttft_s"]["all"]["p95"].value
+            if ttft is not None and ttft > rules.ttft_p95_s:
+                first = f"95 % of class `{name}` have their first token within {ttft:.3g} s"
+                return f"{first} (at most {rules.ttft_p95_s:g} s may pass)"
         if rules.wait_p95_hours is None:
             continue
         if left > _LATE:
@@ -88,17 +94,55 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Warn of plans whose queue never settles, whose API is never used, or whose API takes nobody knows how long."""
     load = scenario.offered_gpus
     for name, plan in scenario.plans.items():
+        yield from _serving_warnings(scenario, name, plan)
         usable = scenario.usable_gpus(plan)
         if waits_for_ever(plan) and load is not None and load >= usable:
             verb = "exceeds" if load > usable else "reaches"
             text = f"offered load {load:.3g} erlangs {verb} {usable} GPUs, so the queue never settles"
             advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
             yield "overload", f"plan `{name}`: {text}; {advice}"
-        if waits_for_ever(plan) and plan.api is not None:
+        if waits_for_ever(plan) and plan.api is not None and plan.api.trains and scenario.tunes:
             yield "api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"
-        if plan.api is not None and plan.api.pace is None:
+        if scenario.tunes and plan.api is not None and plan.api.trains and plan.api.pace is None:
             text = "the API is assumed to take as long for a job as own nodes; state hours_per_million_tokens"
             yield "api_hours_assumed", f"plan `{name}`: {text}"
+
+
+def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | None:
+    """Estimate the load of a group's replicas: requests that come over requests that it can serve, 1 being all it can.
+
+    None where a class lists its requests. An estimate from mean lengths; the simulation knows better.
+    """
+    group, load = plan.held[group_name], 0.0
+    if not group.replicas:
+        return None
+    for name, requests in scenario.chats.items():
+        if plan.server(name) != group_name:
+            continue
+        if requests.arrivals is None or requests.mean_tokens is None:
+            return None
+        rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
+        load += rate / (group.replicas * group.profile.rate_at_most(*requests.mean_tokens))
+    return load
+
+
+def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Warn of replicas that cannot carry their load, of an API that takes no time, of adapters for nothing."""
+    for group_name, group in plan.serving.items():
+        load, overflows = serving_load(scenario, plan, group_name), group.serve and group.serve.overflow_above
+        if load is not None and load >= 1 and not overflows:
+            text = f"requests come at {load:.3g} times the rate that `{group_name}` can serve: its queue never settles"
+            advice = "add replicas, set overflow_above, or read the result as that of a finite horizon"
+            yield "overload", f"plan `{name}`: {text}; {advice}"
+    api = plan.api
+    if (
+        scenario.chats
+        and api is not None
+        and api.serves
+        and (api.ttft_s is None or api.seconds_per_output_token is None)
+    ):
+        text = "the API is taken to answer at once; state ttft_s and seconds_per_output_token"
+        yield "api_seconds_assumed", f"plan `{name}`: {text}"
 
 
 def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -118,7 +162,7 @@ def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
 def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     """List what a reader must know before the numbers are used: pairs of a code and a text."""
     found = [*_plan_warnings(experiment.scenario), *_price_warnings(experiment.scenario)]
-    for name, listed in experiment.listed.items():
+    for name, listed in (experiment.listed | experiment.logs).items():
         if listed.dropped:
             text = f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"
             found.append(("jobs_beyond_horizon", text))
@@ -141,6 +185,12 @@ def cut_short(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
             if left > _CUT_ABOVE * jobs:
                 text = "more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
                 found.append({"code": "censored", "text": f"{where}: {text}"})
+            refused = each.total("refused").sum() if "refused" in each.layout.sums else 0
+            if refused:
+                share_ = 100 * refused / jobs
+                text = f"{share_:.3g} % of the requests fit no replica's KV cache and were refused"
+                text += "; raise kv_tokens or give an API"
+                found.append({"code": "refused", "text": f"{where}: {text}"})
             if undone - left > _CUT_ABOVE * jobs:
                 share_ = 100 * (undone - left) / jobs
                 text = f"{share_:.3g} % of the jobs had started and not ended, but nodes are charged only until then"

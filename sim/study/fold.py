@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.jobs import API, HELD, NOT_STARTED, Paths, Rows
-from sim.money import Charges
+from sim.money import Shares
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
 
 SUMS: Final = (
@@ -61,39 +61,56 @@ MEASURES: Final = {
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What a fold holds: the names of its sums, and of each measure's values the sum that counts them."""
+
+    sums: tuple[str, ...]
+    measures: dict[str, str]
+
+
+OF_TUNES: Final = Layout(SUMS, {name: SUMS[column] for name, column in MEASURES.items()})
+
+
+@dataclass(frozen=True)
 class Fold:
     """One class under one plan, over some replications.
 
     Attributes
     ----------
-    sums : float64[replications, len(SUMS)]
+    layout : Layout
+        What is summed and measured.
+    sums : float64[replications, len(layout.sums)]
         Sums of each replication.
     values : dict of float64[n]
         Each measure's values, one replication after the other.
     """
 
+    layout: Layout
     sums: Floats
     values: dict[str, Floats]
 
     def total(self, name: str) -> Floats:
         """Sum of one kind in each replication."""
-        return self.sums[:, SUMS.index(name)]
+        return self.sums[:, self.layout.sums.index(name)]
 
     def offsets(self, measure: str) -> Ticks:
         """Where the values of each replication begin and end."""
-        return np.concatenate(([0], np.cumsum(self.sums[:, MEASURES[measure]]))).astype(np.int64)
+        return np.concatenate(([0], np.cumsum(self.total(self.layout.measures[measure])))).astype(np.int64)
 
     @classmethod
     def joined(cls, folds: list["Fold"]) -> "Fold":
         """Put folds of successive replications together."""
+        if len(folds) == 1:
+            return folds[0]
         return cls(
+            folds[0].layout,
             np.concatenate([fold.sums for fold in folds]),
             {name: np.concatenate([fold.values[name] for fold in folds]) for name in folds[0].values},
         )
 
 
 @kernel
-def _overlap(since: int, until: int, opens: int, closes: int) -> int:
+def overlap(since: int, until: int, opens: int, closes: int) -> int:
     """Length of what two spans share."""
     return max(0, min(until, closes) - max(since, opens))
 
@@ -130,9 +147,9 @@ def _fold(
                 continue
             served = outcome[j] != NOT_STARTED
             left_queue = start[j] if served else closes
-            queue += _overlap(arrival[j], left_queue, opens, closes)
+            queue += overlap(arrival[j], left_queue, opens, closes)
             left = end[j] if served and outcome[j] != API else left_queue
-            in_system += _overlap(arrival[j], left, opens, closes)
+            in_system += overlap(arrival[j], left, opens, closes)
             if arrival[j] < opens:
                 continue
             sums[r, _JOBS] += 1
@@ -167,12 +184,12 @@ def _fold(
     used[0], used[1], used[2] = n_waits, n_held, n_jobs
 
 
-def fold(paths: Paths, rows: Rows, charges: Charges, wanted: int, overflows: bool, opens: int, closes: int) -> Fold:
+def fold(paths: Paths, rows: Rows, charges: Shares, wanted: int, overflows: bool, opens: int, closes: int) -> Fold:
     """Fold the rows of one class under one plan.
 
     Parameters
     ----------
-    paths, rows, charges : Paths, Rows, Charges
+    paths, rows, charges : Paths, Rows, Shares
         The jobs, what became of them and what they cost.
     wanted : int
         Number of the class.
@@ -208,4 +225,6 @@ def fold(paths: Paths, rows: Rows, charges: Charges, wanted: int, overflows: boo
         used,
     )
     values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
-    return Fold(sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)})
+    return Fold(
+        OF_TUNES, sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)}
+    )

@@ -100,5 +100,3 @@ def pools(scenario: Scenario, plan: Plan, edges: Ticks) -> list[Pool]:
         prices = token_tariff(scenario, plan, group_name)
         found.append(Pool(group_name, tuple(classes), replicas, dedicated, prices))
     return found
-
-

@@ -11,7 +11,9 @@ from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_qua
 from sim.money import LINES
 from sim.study.compare import cut_short, paired_differences, probability_cheapest, unfit, warnings
 from sim.study.fold import Fold
+from sim.study.fold_requests import DURATIONS, SERVERS
 from sim.study.simulate import Experiment, Outcome
+from sim.units import SECONDS_PER_HOUR, Floats, Ticks
 
 SCHEMA: Final = 1
 PERCENTILES: Final = {"p5": 0.05, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -32,12 +34,10 @@ def _groups(replications: int, jobs: int, probability: float) -> int:
 
 
 def _percentiles(
-    folded: Fold, measure: str, names: tuple[str, ...], confidence: float, exact: bool
+    values: Floats, offsets: Ticks, names: tuple[str, ...], confidence: float, exact: bool
 ) -> dict[str, Estimate]:
     """Estimate percentiles over the jobs of all replications, with intervals over (groups of) replications."""
-    offsets = folded.offsets(measure)
     replications, contributing = len(offsets) - 1, int(np.count_nonzero(np.diff(offsets)))
-    values = folded.values[measure]
     alike = len(values) > 0 and values.min() == values.max()
     counts = {name: replications if alike else _groups(replications, len(values), PERCENTILES[name]) for name in names}
     found: dict[str, Estimate] = {}
@@ -61,7 +61,9 @@ def _durations(
 ) -> dict[str, Estimate]:
     """Estimate the mean and percentiles of a duration."""
     average = ratio(folded.total(total), folded.total(count), confidence)
-    return {"mean": average} | _percentiles(folded, measure, _OF_WAIT, confidence, exact)
+    return {"mean": average} | _percentiles(
+        folded.values[measure], folded.offsets(measure), _OF_WAIT, confidence, exact
+    )
 
 
 def _costs(folded: Fold, measure: str, usd: Any, confidence: float, exact: bool) -> dict[str, Estimate]:
@@ -70,19 +72,16 @@ def _costs(folded: Fold, measure: str, usd: Any, confidence: float, exact: bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(jobs > 0, usd / jobs, np.nan)
     means = {"mean": ratio(usd, jobs, confidence), "mean_of_ratios": mean(ratios, confidence)}
-    return means | _percentiles(folded, measure, _OF_COST, confidence, exact)
+    return means | _percentiles(folded.values[measure], folded.offsets(measure), _OF_COST, confidence, exact)
 
 
-def _class_result(folded: Fold, loaded: Any, hours: float, confidence: float, exact: bool) -> Json:
-    """Estimate everything about one class under one plan."""
+def _common(folded: Fold, loaded: Any, hours: float, confidence: float, exact: bool) -> Json:
+    """Estimate what is asked of every class, whatever its kind."""
     total, average = folded.total, partial(mean, confidence=confidence)
     jobs = total("jobs")
     started = jobs.sum() - total("not_started").sum()
     tokens = total("tokens")
     no_tokens = bool(np.isnan(tokens).any())
-    wait = _durations(folded, "wait_h", "wait", "waits", confidence, exact)
-    all_held = np.array_equal(total("waits"), total("waits_held"))
-    wait_held = wait if all_held else _durations(folded, "wait_held_h", "wait_held", "waits_held", confidence, exact)
     return {
         "jobs": average(jobs),
         "unfinished": average(total("unfinished")),
@@ -92,15 +91,94 @@ def _class_result(folded: Fold, loaded: Any, hours: float, confidence: float, ex
         "censored": bool(jobs.sum() and started / jobs.sum() < 1 - _CENSORED_ABOVE),
         "in_system": average(total("in_system") / hours),
         "queue": average(total("queue") / hours),
-        "wait_h": wait,
-        "wait_held_h": wait_held,
-        "sojourn_h": _durations(folded, "sojourn_h", "sojourn", "waits", confidence, exact),
         "cost_per_job_usd": {
             "attributed": _costs(folded, "attributed", total("attributed"), confidence, exact),
             "fully_loaded": _costs(folded, "fully_loaded", loaded, confidence, exact),
         },
         "usd_per_million_tokens": Estimate(None) if no_tokens else ratio(loaded, tokens, confidence),
     }
+
+
+def _tune_result(folded: Fold, confidence: float, exact: bool) -> Json:
+    """Estimate the waits of a class of fine-tunes."""
+    total = folded.total
+    wait = _durations(folded, "wait_h", "wait", "waits", confidence, exact)
+    all_held = np.array_equal(total("waits"), total("waits_held"))
+    wait_held = wait if all_held else _durations(folded, "wait_held_h", "wait_held", "waits_held", confidence, exact)
+    return {
+        "wait_h": wait,
+        "wait_held_h": wait_held,
+        "sojourn_h": _durations(folded, "sojourn_h", "sojourn", "waits", confidence, exact),
+    }
+
+
+def _interleaved(folded: Fold, measures: list[str]) -> tuple[Floats, Ticks]:
+    """Put the values of several measures together, replication by replication."""
+    tables = [(folded.values[measure], folded.offsets(measure)) for measure in measures]
+    filled = [(values, offsets) for values, offsets in tables if len(values)]
+    if len(filled) <= 1:
+        return (filled or tables)[0]
+    pairs = [values[at[r] : at[r + 1]] for r in range(len(filled[0][1]) - 1) for values, at in filled]
+    return np.concatenate(pairs), np.sum([offsets for _, offsets in filled], axis=0)
+
+
+def _by_server(folded: Fold, duration: str, confidence: float, exact: bool) -> Json:
+    """Estimate a duration of requests in seconds: of all, of those on own replicas, of those at the API."""
+    found: Json = {}
+    counts = {server: folded.layout.measures[f"{duration}_s.{server}"] for server in SERVERS}
+    only = [server for server in SERVERS if folded.total(counts[server]).any()]
+    for scope, servers in (("all", SERVERS), ("held", ("held",)), ("api", ("api",))):
+        if scope != "all" and [scope] == only:
+            found[scope] = found["all"]
+            continue
+        total = np.sum([folded.total(f"{duration}_{server}") for server in servers], axis=0)
+        count = np.sum([folded.total(counts[server]) for server in servers], axis=0)
+        values, offsets = _interleaved(folded, [f"{duration}_s.{server}" for server in servers])
+        found[scope] = {"mean": ratio(total, count, confidence)} | _percentiles(
+            values, offsets, _OF_WAIT, confidence, exact
+        )
+    return found
+
+
+def _in_hours(durations: Json) -> Json:
+    """Tell durations in hours."""
+    return {name: each.scaled(1 / SECONDS_PER_HOUR) for name, each in durations.items()}
+
+
+def _request_result(folded: Fold, loaded: Any, confidence: float, exact: bool) -> Json:
+    """Estimate the durations of a class of requests, and what a million tokens written cost."""
+    total, average = folded.total, partial(mean, confidence=confidence)
+    durations = {f"{duration}_s": _by_server(folded, duration, confidence, exact) for duration in DURATIONS}
+    return {
+        "wait_h": _in_hours(durations["wait_s"]["all"]),
+        "wait_held_h": _in_hours(durations["wait_s"]["held"]),
+        "sojourn_h": _in_hours(durations["sojourn_s"]["all"]),
+        **durations,
+        "usd_per_million_output_tokens": ratio(loaded, total("output_tokens"), confidence),
+        "input_tokens_millions": average(total("prompt_tokens")),
+        "output_tokens_millions": average(total("output_tokens")),
+        "refused": average(total("refused")),
+        "preempted": average(total("preempted")),
+    }
+
+
+def _serving_result(experiment: Experiment, plan_name: str, outcome: Outcome, confidence: float) -> Json:
+    """Estimate how busy each group of nodes was that serves, and how many requests ran together."""
+    found: Json = {}
+    hours = float(experiment.scenario.counted_hours)
+    for pool in experiment.pools[plan_name]:
+        if pool.replicas is None or pool.group is None:
+            continue
+        busy, batch = outcome.serving[pool.group].T
+        paid = np.full(len(busy), pool.replicas.count * hours)
+        found[pool.group] = {
+            "replicas": pool.replicas.count,
+            "busy_share": ratio(busy, paid, confidence),
+            "busy_replica_hours": mean(busy, confidence),
+            "idle_replica_hours": mean(paid - busy, confidence),
+            "batch_size": ratio(batch, busy, confidence),
+        }
+    return found
 
 
 def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: bool) -> Json:
@@ -113,12 +191,17 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
     orphaned = (
         (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
     )
-    classes: dict[str, Json] = {
-        class_name: Json(kind=scenario.workload[class_name].kind)
-        | _class_result(folded, folded.total("fully_loaded") + orphaned, scenario.counted_hours, confidence, exact)
-        for class_name, folded in outcome.classes.items()
-    }
-    reason = unfit(scenario, outcome, {key: each["wait_h"]["p95"].value for key, each in classes.items()})
+    classes: dict[str, Json] = {}
+    for class_name, folded in outcome.classes.items():
+        loaded, kind = folded.total("fully_loaded") + orphaned, scenario.workload[class_name].kind
+        common = _common(folded, loaded, scenario.counted_hours, confidence, exact)
+        of_kind = (
+            _request_result(folded, loaded, confidence, exact)
+            if kind == "inference"
+            else _tune_result(folded, confidence, exact)
+        )
+        classes[class_name] = Json(kind=kind) | common | of_kind
+    reason = unfit(scenario, outcome, classes)
     lines = {line: mean(outcome.lines[:, k], confidence) for k, line in enumerate(LINES)}
     hours = {"allocated": outcome.allocated, "busy": outcome.allocated, "productive": outcome.allocated}
     return {
@@ -131,6 +214,7 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         "gpu_hours": {"paid": mean(outcome.paid, confidence)}
         | {key: mean(each, confidence) for key, each in hours.items()},
         "utilization": {key: ratio(each, outcome.paid, confidence) for key, each in hours.items()},
+        "serving": _serving_result(experiment, name, outcome, confidence),
         "inputs": [asdict(entry) for entry in scenario.plans[name].inputs(scenario.price_date)],
         "classes": classes,
     }

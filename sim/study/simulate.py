@@ -11,16 +11,33 @@ import numpy as np
 
 from sim import fleet, reference
 from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
-from sim.money import Charges, Tariff, charge, tariff
+from sim.money import Bill, Shares, Tariff, Use, settle, tariff, use_of_nodes, use_of_requests, window_edges
+from sim.requests import RequestRows, Requests
+from sim.requests import Serve as ServeRequests
 from sim.scenario import Plan, Scenario
 from sim.study.fold import Fold, fold
-from sim.units import HOURS_PER_DAY, NEVER, Floats, tick
-from sim.workload import Listed, listed_jobs, sample, terms
+from sim.study.fold_requests import fold_requests
+from sim.study.pools import Pool, pools
+from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
+from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
 
-ENGINES: dict[str, Callable[[Fleet, Paths, Terms], Rows]] = {"kernel": fleet.serve, "simpy": reference.serve}
-"""Who serves: the product, or the specification it is held to."""
+
+@dataclass(frozen=True)
+class Engine:
+    """Who serves: fine-tunes on nodes, and requests on replicas."""
+
+    nodes: Callable[[Fleet, Paths, Terms], Rows]
+    replicas: ServeRequests
+
+
+ENGINES: dict[str, Engine] = {
+    "kernel": Engine(fleet.serve, fleet.serve_requests),
+    "simpy": Engine(reference.serve, reference.serve_requests),
+}
+"""The product, and the specification it is held to."""
 
 _JOBS_A_PIECE = 30_000  # keeps a piece's arrays within the processor's cache
+_CELLS_A_PIECE = 1_000_000  # of windows x replications
 
 
 @dataclass(frozen=True)
@@ -35,12 +52,15 @@ class Outcome:
         GPU hours.
     classes : dict of Fold
         By class name.
+    serving : dict of float64[R, 2]
+        Of each group of nodes that serves: replica hours with somebody running, and request hours running.
     """
 
     lines: Floats
     paid: Floats
     allocated: Floats
     classes: dict[str, Fold]
+    serving: dict[str, Floats]
 
     @property
     def bills(self) -> Floats:
@@ -54,12 +74,32 @@ class Outcome:
     @classmethod
     def joined(cls, parts: Sequence["Outcome"]) -> "Outcome":
         """Put outcomes of successive replications together."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             np.concatenate([part.lines for part in parts]),
             np.concatenate([part.paid for part in parts]),
             np.concatenate([part.allocated for part in parts]),
             {name: Fold.joined([part.classes[name] for part in parts]) for name in parts[0].classes},
+            {name: np.concatenate([part.serving[name] for part in parts]) for name in parts[0].serving},
         )
+
+
+@dataclass(frozen=True)
+class Served:
+    """What became of the work of some replications under one plan.
+
+    Attributes
+    ----------
+    paths, rows : Paths, Rows
+        The fine-tunes, none where the scenario has no class of them.
+    requests : list of (Pool, Requests, RequestRows)
+        The inference requests, by the pool that serves them.
+    """
+
+    paths: Paths
+    rows: Rows
+    requests: list[tuple[Pool, Requests, RequestRows]]
 
 
 def plan_fleet(scenario: Scenario, plan: Plan) -> Fleet:
@@ -73,14 +113,26 @@ def plan_fleet(scenario: Scenario, plan: Plan) -> Fleet:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What comes to all plans in some replications: the fine-tunes, and the requests by the classes served together."""
+
+    replications: Sequence[int]
+    paths: Paths
+    requests: dict[tuple[str, ...], Requests]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A scenario made ready: traces read, prices looked up, rules taken."""
 
     scenario: Scenario
     seed: int
     listed: dict[str, Listed]
+    logs: dict[str, RequestList]
     fleets: dict[str, Fleet]
     tariffs: dict[str, Tariff]
+    pools: dict[str, list[Pool]]
+    edges: Ticks
     engine: str = "kernel"
 
     @classmethod
@@ -92,58 +144,115 @@ class Experiment:
         InputError
             When a trace is refused.
         """
+        window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
+        edges = window_edges(tick(scenario.warm_up_hours), tick(scenario.horizon_hours), window)
         return cls(
             scenario,
             seed,
             listed_jobs(scenario),
+            listed_requests(scenario),
             {name: plan_fleet(scenario, plan) for name, plan in scenario.plans.items()},
             {name: tariff(scenario, plan) for name, plan in scenario.plans.items()},
+            {name: pools(scenario, plan, edges) for name, plan in scenario.plans.items()},
+            edges,
             engine,
         )
 
     @property
+    def opens(self) -> int:
+        """Tick at which counting begins."""
+        return int(self.edges[0])
+
+    @property
+    def closes(self) -> int:
+        """Tick at which the clock stops."""
+        return int(self.edges[-1])
+
+    @property
     def jobs_expected(self) -> float:
-        """Mean number of jobs of a replication."""
+        """Mean number of jobs and requests of a replication."""
         hours, total = self.scenario.horizon_hours, 0.0
         for name, job_class in self.scenario.workload.items():
             if job_class.arrivals is not None:
                 total += job_class.arrivals.jobs_per_hour * hours
             else:
-                total += len(self.listed[name].arrival)
+                total += len(self.listed[name].arrival if name in self.listed else self.logs[name].arrival)
         return total
 
     def pieces(self, replications: int) -> Iterator[range]:
         """Cut the replications into pieces of a size that suits the processor."""
-        step = max(1, min(replications, int(_JOBS_A_PIECE / (self.jobs_expected + 1))))
+        step = max(
+            1, min(replications, int(_JOBS_A_PIECE / (self.jobs_expected + 1)), _CELLS_A_PIECE // len(self.edges))
+        )
         for first in range(0, replications, step):
             yield range(first, min(first + step, replications))
 
-    def rows(self, plan_name: str, paths: Paths, replications: Sequence[int]) -> tuple[Terms, Rows]:
-        """Serve the jobs of a path under one plan."""
-        scenario = self.scenario
-        wanted = terms(scenario, scenario.plans[plan_name], self.seed, replications, paths)
-        return wanted, ENGINES[self.engine](self.fleets[plan_name], paths, wanted)
-
-    def charged(self, plan_name: str, paths: Paths, rows: Rows) -> tuple[Outcome, Charges]:
-        """Charge and fold what became of the jobs of a path under one plan."""
-        scenario, its_fleet = self.scenario, self.fleets[plan_name]
-        opens = tick(scenario.warm_up_hours)
-        window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
-        charges = charge(self.tariffs[plan_name], its_fleet, paths, rows, opens, window, scenario.allocation.rule)
-        folds = {
-            class_name: fold(paths, rows, charges, number, its_fleet.nodes > 0, opens, its_fleet.horizon)
-            for number, class_name in enumerate(scenario.workload)
-        }
-        return Outcome(charges.lines, charges.paid, charges.allocated, folds), charges
-
     def paths(self, replications: Sequence[int]) -> Paths:
-        """Draw the jobs of some replications."""
+        """Draw the fine-tunes of some replications."""
         return sample(self.scenario, self.seed, replications, self.listed)
 
-    def piece(self, replications: range) -> dict[str, Outcome]:
+    def work(self, replications: Sequence[int]) -> Work:
+        """Draw all that comes in some replications; what one pool serves together is drawn together."""
+        together = {pool.classes for its_pools in self.pools.values() for pool in its_pools}
+        requests = {
+            classes: sample_requests(self.scenario, self.seed, replications, self.logs, classes) for classes in together
+        }
+        return Work(replications, self.paths(replications), requests)
+
+    def rows(self, plan_name: str, paths: Paths, replications: Sequence[int]) -> tuple[Terms, Rows]:
+        """Serve the fine-tunes of a path under one plan."""
+        scenario = self.scenario
+        wanted = terms(scenario, scenario.plans[plan_name], self.seed, replications, paths)
+        return wanted, ENGINES[self.engine].nodes(self.fleets[plan_name], paths, wanted)
+
+    def served(self, plan_name: str, work: Work) -> Served:
+        """Serve all work under one plan."""
+        scenario, plan = self.scenario, self.scenario.plans[plan_name]
+        rows = self.rows(plan_name, work.paths, work.replications)[1] if len(work.paths) else Rows.empty(0)
+        windows, engine = len(self.edges) - 1, ENGINES[self.engine].replicas
+        requests = []
+        for pool in self.pools[plan_name]:
+            mine = work.requests[pool.classes]
+            times = api_times(scenario, plan, self.seed, work.replications, mine)
+            requests.append((pool, mine, pool.serve(engine, mine, times, windows)))
+        return Served(work.paths, rows, requests)
+
+    def charged(self, plan_name: str, served: Served) -> tuple[Outcome, list[Shares]]:
+        """Charge and fold what became of all work under one plan: the sides are the fine-tunes, then each pool."""
+        prices, its_fleet, rule = self.tariffs[plan_name], self.fleets[plan_name], self.scenario.allocation.rule
+        sides: list[Use] = []
+        tunes = bool(self.scenario.tunes) or prices.held_usd > 0
+        if tunes:
+            sides.append(use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule))
+        for pool, requests, rows in served.requests:
+            sides.append(use_of_requests(pool.tariff, requests, rows, self.edges, rule))
+        bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule)
+        return self._folded(bill, served, shares, its_fleet, tunes), shares
+
+    def _folded(self, bill: Bill, served: Served, shares: list[Shares], its_fleet: Fleet, tunes: bool) -> Outcome:
+        """Fold the rows of every class."""
+        classes = list(self.scenario.workload)
+        folds = {
+            name: fold(
+                served.paths, served.rows, shares[0], classes.index(name), its_fleet.nodes > 0, self.opens, self.closes
+            )
+            for name in self.scenario.tunes
+        }
+        serving = {}
+        for (pool, requests, rows), its_shares in zip(served.requests, shares[tunes:], strict=True):
+            for name in pool.classes:
+                overflows = pool.replicas is not None
+                folds[name] = fold_requests(
+                    requests, rows, its_shares, classes.index(name), overflows, self.opens, self.closes
+                )
+            if pool.group is not None and pool.replicas is not None:
+                serving[pool.group] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time]) / TICKS_PER_HOUR
+        return Outcome(bill.lines, bill.paid, bill.allocated, {name: folds[name] for name in classes}, serving)
+
+    def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:
         """Run some replications under all plans: one path, every plan."""
-        paths = self.paths(replications)
-        return {name: self.charged(name, paths, self.rows(name, paths, replications)[1])[0] for name in self.fleets}
+        work = self.work(replications)
+        return {name: self.charged(name, self.served(name, work))[0] for name in self.fleets}
 
     def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map) -> dict[str, Outcome]:
         """Run all replications; ``mapper`` may be that of a thread pool."""

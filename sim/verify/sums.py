@@ -11,6 +11,7 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.jobs import API, HELD, NOT_STARTED, Fleet, Paths, Rows
+from sim.requests import RequestRows, Requests
 from sim.study.simulate import Outcome
 from sim.units import NEVER, TICKS_PER_HOUR, Floats, Ticks
 
@@ -29,8 +30,8 @@ class Served:
     """Some replications of one plan: the jobs, what became of them, and between which ticks things are counted."""
 
     fleet: Fleet
-    paths: Paths
-    rows: Rows
+    paths: Paths | Requests
+    rows: Rows | RequestRows
     outcome: Outcome
     attributed: Floats
     opens: int
@@ -39,6 +40,11 @@ class Served:
     def hours(self) -> float:
         """Length of the counted time."""
         return (self.fleet.horizon - self.opens) / TICKS_PER_HOUR
+
+    @property
+    def wanted_gpus(self) -> Ticks:
+        """GPUs that each job takes for itself; requests share theirs."""
+        return self.paths.gpus if isinstance(self.paths, Paths) else np.zeros(len(self.paths), np.int64)
 
     @property
     def gpus(self) -> int:
@@ -181,7 +187,7 @@ def of_queue(served: Served, wanted: int) -> Sums:
 
     def measure(part: slice) -> Floats:
         held = rows.outcome[part] == HELD
-        arrival, gpus = paths.arrival[part], paths.gpus[part][held]
+        arrival, gpus = paths.arrival[part], served.wanted_gpus[part][held]
         leaves = np.where(rows.outcome[part] == NOT_STARTED, horizon, rows.start[part])
         times = [arrival, leaves, rows.start[part][held], rows.end[part][held]]
         none = np.zeros(len(arrival), np.int64)
@@ -198,7 +204,7 @@ def of_end(served: Served, wanted: int) -> Sums:
     replication = np.repeat(np.arange(count), np.diff(paths.offsets))
     held = rows.outcome == HELD
     running = held & (rows.end > closes)
-    busy = np.bincount(replication, weights=running * paths.gpus, minlength=count)
+    busy = np.bincount(replication, weights=running * served.wanted_gpus, minlength=count)
     there = running | (rows.outcome == NOT_STARTED)
     done = held & ~running & (rows.end > served.opens)
     return {

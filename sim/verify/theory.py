@@ -13,10 +13,12 @@ import numpy as np
 from sim.estimate import Estimate
 from sim.estimate.interval import plain
 from sim.faults import Fault, InputError
+from sim.money import Shares
 from sim.scenario.inputs import nearest
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
-from sim.units import Floats, tick
+from sim.study.simulate import Served as PlanServed
+from sim.units import Floats
 from sim.verify.cases import Case, Expectation
 from sim.verify.probes import Wish, estimate, of_row, wish
 from sim.verify.rule import judge
@@ -116,17 +118,16 @@ def _slim(outcome: Outcome, plan: str, wanted: set[tuple[str, str, str]]) -> Out
 
 def _piece(ready: Experiment, asked: list[Wish], wanted: set[tuple[str, str, str]], replications: range) -> Piece:
     """Run some replications under all plans; keep outcomes, the sums that the probes need, and the rows asked for."""
-    paths = ready.paths(replications)
-    opens = tick(ready.scenario.warm_up_hours)
+    work = ready.work(replications)
     outcomes: dict[str, Outcome] = {}
     sums: dict[SumKey, Sums] = {}
     cells: dict[Wish, float | None] = {}
-    for plan, its_fleet in ready.fleets.items():
-        rows = ready.rows(plan, paths, replications)[1]
-        outcome, charges = ready.charged(plan, paths, rows)
-        served = Served(its_fleet, paths, rows, outcome, charges.attributed, opens)
+    for plan in ready.fleets:
+        done = ready.served(plan, work)
+        outcome, shares = ready.charged(plan, done)
         outcomes[plan] = _slim(outcome, plan, wanted)
         for each in (each for each in asked if each.plan == plan):
+            served = _side(ready, plan, done, outcome, shares, each.job_class)
             if each.row >= 0:
                 cells[each] = of_row(each, served)
                 continue
@@ -134,6 +135,19 @@ def _piece(ready: Experiment, asked: list[Wish], wanted: set[tuple[str, str, str
             if key not in sums:
                 sums[key] = each.probe.collect(served, each.job_class)
     return outcomes, sums, cells
+
+
+def _side(
+    ready: Experiment, plan: str, done: PlanServed, outcome: Outcome, shares: list[Shares], job_class: int
+) -> Served:
+    """Take the table in which a class stands: the fine-tunes, or the requests of its pool (-1: the first table)."""
+    its_fleet, opens = ready.fleets[plan], ready.opens
+    name = None if job_class < 0 else list(ready.scenario.workload)[job_class]
+    first = len(shares) - len(done.requests)
+    for (pool, requests, rows), each in zip(done.requests, shares[first:], strict=True):
+        if name in pool.classes or (name is None and not ready.scenario.tunes):
+            return Served(its_fleet, requests, rows, outcome, each.attributed, opens)
+    return Served(its_fleet, done.paths, done.rows, outcome, shares[0].attributed, opens)
 
 
 def _joined(parts: list[Sums]) -> Sums:

@@ -44,7 +44,7 @@ def _whole_class(
     scenario: Scenario, number: int, name: str, seed: int, replications: Sequence[int], listed: Listed | None
 ) -> tuple[Ticks, Paths]:
     """Draw one class in all replications: the replication of each of its jobs, and the jobs."""
-    job_class = scenario.workload[name]
+    job_class = scenario.tunes[name]
     horizon = tick(scenario.horizon_hours)
     drawn = [_drawn(name, job_class, listed, partial(stream, seed, r), horizon) for r in replications]
     lengths = [len(arrival) for arrival, _, _ in drawn]
@@ -64,7 +64,7 @@ def _whole_class(
 
 
 def sample(scenario: Scenario, seed: int, replications: Sequence[int], listed: dict[str, Listed]) -> Paths:
-    """Draw the jobs of some replications.
+    """Draw the fine-tune jobs of some replications.
 
     Parameters
     ----------
@@ -85,7 +85,11 @@ def sample(scenario: Scenario, seed: int, replications: Sequence[int], listed: d
     classes = [
         _whole_class(scenario, number, name, seed, replications, listed.get(name))
         for number, name in enumerate(scenario.workload)
+        if name in scenario.tunes
     ]
+    if not classes:
+        none = np.empty(0, np.int64)
+        return Paths(np.zeros(len(replications) + 1, np.int64), none, none, none, none, none, np.empty(0))
     if len(classes) == 1:
         return classes[0][1]
     columns = ("arrival", "service", "gpus", "priority", "job_class", "tokens")

@@ -1,0 +1,216 @@
+"""From rows of requests to sums of each replication and values of each request: durations in seconds.
+
+``ttft``: from arrival to the first token. ``tpot``: from the first token to the last, over the tokens after the first;
+a request of one token has none. ``wait``: from arrival until first scheduled, or handed over.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from sim.compiled import kernel
+from sim.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.money import Shares
+from sim.requests import RequestRows, Requests
+from sim.study.fold import Fold, Layout, overlap
+from sim.units import TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
+
+DURATIONS: Final = ("wait", "sojourn", "ttft", "tpot")
+SERVERS: Final = ("held", "api")
+
+_SUMS: Final = (
+    "jobs",
+    "tokens",
+    "unfinished",
+    "not_started",
+    "overflow",
+    "api",
+    "in_system",
+    "queue",
+    "attributed",
+    "fully_loaded",
+    "refused",
+    "preempted",
+    "prompt_tokens",
+    "output_tokens",
+    "held",
+    "tpots_held",
+    "tpots_api",
+    *(f"{duration}_{server}" for server in SERVERS for duration in DURATIONS),
+)
+"""Summed over the counted requests of a class in a replication: numbers, hours (``in_system``, ``queue``), seconds (the
+durations), millions of tokens, USD."""
+
+(
+    _JOBS,
+    _TOKENS,
+    _UNFINISHED,
+    _NOT_STARTED,
+    _OVERFLOW,
+    _API,
+    _IN_SYSTEM,
+    _QUEUE,
+    _ATTRIBUTED,
+    _FULLY_LOADED,
+    _REFUSED,
+    _PREEMPTED,
+    _PROMPT,
+    _OUTPUT,
+    _HELD,
+    _TPOTS,
+) = range(16)
+_DURATION: Final = _TPOTS + len(SERVERS)
+
+_COUNTS: Final = {
+    f"{duration}_s.{server}": (f"tpots_{server}" if duration == "tpot" else server)
+    for server in SERVERS
+    for duration in DURATIONS
+}
+OF_REQUESTS: Final = Layout(_SUMS, _COUNTS | {"attributed": "jobs", "fully_loaded": "jobs"})
+
+
+@kernel
+def _fold(
+    offsets: Ticks,
+    arrival: Ticks,
+    prompt: Ticks,
+    output: Ticks,
+    job_class: Ticks,
+    start: Ticks,
+    first_token: Ticks,
+    end: Ticks,
+    outcome: Ticks,
+    preempted: Ticks,
+    attributed: Floats,
+    fully_loaded: Floats,
+    wanted: int,
+    overflows: bool,
+    opens: int,
+    closes: int,
+    sums: Floats,
+    held: Floats,
+    api: Floats,
+    costs: Floats,
+    loaded: Floats,
+    used: Ticks,
+) -> None:
+    """Fold the rows of one class; ``used`` counts the values: held, held with tpot, API, API with tpot, requests."""
+    n_held, t_held, n_api, t_api, n_jobs = 0, 0, 0, 0, 0
+    for r in range(len(offsets) - 1):
+        in_system, queue, mine = 0.0, 0.0, sums[r]
+        for j in range(offsets[r], offsets[r + 1]):
+            if job_class[j] != wanted:
+                continue
+            at, what = arrival[j], outcome[j]
+            served = what in (HELD, API)
+            if what == HELD:
+                queue += overlap(at, start[j], opens, closes)
+                in_system += overlap(at, end[j], opens, closes)
+            elif what == NOT_STARTED:
+                queue += overlap(at, closes, opens, closes)
+                in_system += overlap(at, closes, opens, closes)
+            if at < opens:
+                continue
+            mine[_JOBS] += 1
+            mine[_PROMPT] += prompt[j]
+            mine[_OUTPUT] += output[j]
+            mine[_ATTRIBUTED] += attributed[j]
+            mine[_FULLY_LOADED] += fully_loaded[j]
+            costs[n_jobs], loaded[n_jobs] = attributed[j], fully_loaded[j]
+            n_jobs += 1
+            if not served:
+                mine[_NOT_STARTED] += 1
+                mine[_UNFINISHED] += 1
+                mine[_REFUSED] += what == REFUSED
+                continue
+            if end[j] > closes:
+                mine[_UNFINISHED] += 1
+            wait = (start[j] - at) / TICKS_PER_SECOND
+            sojourn = (end[j] - at) / TICKS_PER_SECOND
+            ttft = (first_token[j] - at) / TICKS_PER_SECOND
+            tpot = 0.0
+            if output[j] > 1:
+                tpot = (end[j] - first_token[j]) / TICKS_PER_SECOND / (output[j] - 1)
+            if what == HELD:
+                mine[_HELD] += 1
+                mine[_PREEMPTED] += preempted[j]
+                mine[_DURATION] += wait
+                mine[_DURATION + 1] += sojourn
+                mine[_DURATION + 2] += ttft
+                held[0, n_held], held[1, n_held], held[2, n_held] = wait, sojourn, ttft
+                n_held += 1
+                if output[j] > 1:
+                    mine[_TPOTS] += 1
+                    mine[_DURATION + 3] += tpot
+                    held[3, t_held] = tpot
+                    t_held += 1
+            else:
+                mine[_API] += 1
+                mine[_OVERFLOW] += overflows
+                mine[_DURATION + 4] += wait
+                mine[_DURATION + 5] += sojourn
+                mine[_DURATION + 6] += ttft
+                api[0, n_api], api[1, n_api], api[2, n_api] = wait, sojourn, ttft
+                n_api += 1
+                if output[j] > 1:
+                    mine[_TPOTS + 1] += 1
+                    mine[_DURATION + 7] += tpot
+                    api[3, t_api] = tpot
+                    t_api += 1
+        mine[_IN_SYSTEM] = in_system / TICKS_PER_HOUR
+        mine[_QUEUE] = queue / TICKS_PER_HOUR
+        mine[_PROMPT] *= 1e-6
+        mine[_OUTPUT] *= 1e-6
+        mine[_TOKENS] = mine[_PROMPT] + mine[_OUTPUT]
+    used[0], used[1], used[2], used[3], used[4] = n_held, t_held, n_api, t_api, n_jobs
+
+
+def fold_requests(
+    requests: Requests, rows: RequestRows, shares: Shares, wanted: int, overflows: bool, opens: int, closes: int
+) -> Fold:
+    """Fold the rows of one class of requests under one plan.
+
+    Parameters
+    ----------
+    requests, rows, shares : Requests, RequestRows, Shares
+        The requests, what became of them and what they cost.
+    wanted : int
+        Number of the class.
+    overflows : bool
+        Whether a request at the API came there from replicas.
+    opens, closes : int
+        Microseconds between which things are counted.
+    """
+    count = len(requests)
+    sums = np.zeros((requests.replications, len(_SUMS)))
+    held, api = np.empty((4, count)), np.empty((4, count))
+    costs, loaded, used = np.empty(count), np.empty(count), np.zeros(5, np.int64)
+    _fold(
+        requests.offsets,
+        requests.arrival,
+        requests.prompt,
+        requests.output,
+        requests.job_class,
+        rows.start,
+        rows.first_token,
+        rows.end,
+        rows.outcome,
+        rows.preempted,
+        shares.attributed,
+        shares.fully_loaded,
+        wanted,
+        overflows,
+        opens,
+        closes,
+        sums,
+        held,
+        api,
+        costs,
+        loaded,
+        used,
+    )
+    values = {"attributed": costs[: used[4]], "fully_loaded": loaded[: used[4]]}
+    for server, table, (all_, with_rest) in (("held", held, used[:2]), ("api", api, used[2:4])):
+        for k, duration in enumerate(DURATIONS):
+            values[f"{duration}_s.{server}"] = table[k, : with_rest if duration == "tpot" else all_]
+    return Fold(OF_REQUESTS, sums, values)

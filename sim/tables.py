@@ -175,12 +175,13 @@ def study_text(result: Json) -> str:
 
 def _serving_lines(plans: Json) -> list[str]:
     """Tell of each group of nodes that serves how busy its replicas were and how many requests ran together."""
-    lines = [
-        f"plan `{name}`, `{group}`: {each['replicas']} replica{'s' * (each['replicas'] != 1)}, "
-        f"busy {with_interval(each['busy_share'], percent)} of the time, {with_interval(each['batch_size'])} requests together while busy"
-        for name, plan in plans.items()
-        for group, each in plan["serving"].items()
-    ]
+    lines = []
+    for name, plan in plans.items():
+        for group, each in plan["serving"].items():
+            count, busy = each["replicas"], with_interval(each["busy_share"], percent)
+            together = with_interval(each["batch_size"])
+            what = f"{count} replica{'s' * (count != 1)}, busy {busy} of the time"
+            lines.append(f"plan `{name}`, `{group}`: {what}, {together} requests together while busy")
     return ["\n".join(lines)] if lines else []
 
 

@@ -48,7 +48,7 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Charges(Bill, Shares):
+class Charges(Shares, Bill):
     """What each replication and each job of it cost, where fine-tunes are all the work."""
 
 

@@ -28,11 +28,18 @@ class RequestColumns(Part):
     output: Text = "GeneratedTokens"
 
 
+KNOWN_LOGS: dict[RequestColumns, str] = {
+    RequestColumns(): "datetime",
+    RequestColumns(arrival="timestamp", prompt="input_length", output="output_length"): "milliseconds",
+    RequestColumns(arrival="timestamp_ms", prompt="input_tokens", output="output_tokens"): "milliseconds",
+}
+"""Columns of published logs and the unit of their arrivals: Azure's, Mooncake's lines of JSON, Mooncake's as CSV."""
+
+
 class RequestLog(Part):
     """Requests read from a CSV file or from lines of JSON (plain or .gz), one a row.
 
-    The columns are those of the Azure traces unless stated; lines of JSON are read by the same keys, or by
-    Mooncake's (timestamp, input_length, output_length) in milliseconds.
+    The columns, or keys, are those of a known log unless stated.
     """
 
     file: Text
@@ -40,6 +47,18 @@ class RequestLog(Part):
     arrival_unit: Literal["datetime", "hours", "minutes", "seconds", "milliseconds"] | None = None
     skip_days: NonNegativeDays = 0.0
     sort: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        if self.columns is not None and self.arrival_unit is None:
+            name = self.columns.arrival
+            if name not in {columns.arrival for columns in KNOWN_LOGS}:
+                raise ValueError(f"must have `arrival_unit`, because column `{name}` is that of no known log")
+        return self
+
+    def unit(self, column: str) -> str:
+        """Tell the unit of a column of arrivals: as stated, else that of the known log that has it."""
+        return self.arrival_unit or next(unit for columns, unit in KNOWN_LOGS.items() if columns.arrival == column)
 
 
 class TokenPairs(Part):

@@ -13,7 +13,6 @@ from sim.scenario.laws import Part, PatienceLaw, SizeLaw
 from sim.scenario.quantity import Count, Gpus, NonNegative, Positive, Slug, Text
 from sim.scenario.serving import Serving
 
-
 _LONGEST_ITERATION_S = 86_400.0
 
 

@@ -1,0 +1,182 @@
+"""Inference requests of the replications, the same for all plans, and the time an API takes for each.
+
+Not here: replicas, prices; the requests of a log (``logs``).
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sim.compiled import kernel
+from sim.requests import NO_ADAPTER, ApiTimes, Requests
+from sim.scenario import InferenceClass, Plan, Scenario
+from sim.scenario.inference import Adapters
+from sim.units import SECONDS_PER_HOUR, Floats, Ticks, tick, to_ticks
+from sim.workload.arrivals import arrivals
+from sim.workload.draws import PIECE, Draws, Open, picked
+from sim.workload.logs import RequestList
+from sim.workload.streams import stream
+
+MOST_TOKENS = 1e12
+"""No prompt and no output is longer, whatever a law says: so much can be added up without overflow."""
+
+
+@kernel
+def _round(values: Floats, tokens: Ticks) -> None:
+    """Round lengths to whole tokens, at least 1."""
+    for k in range(len(values)):
+        tokens[k] = np.int64(min(max(np.rint(values[k]), 1.0), MOST_TOKENS))
+
+
+def _tokens(law: Any, open_stream: Open, quantity: str, tokens: Ticks) -> None:
+    """Draw lengths into place, in pieces that stay in the processor's cache."""
+    draws = Draws(law, open_stream, quantity)
+    for first in range(0, len(tokens), PIECE):
+        piece = tokens[first : first + PIECE]
+        _round(draws.take(len(piece)), piece)
+
+
+def _popularity(adapters: Adapters) -> Floats:
+    """Share of the requests that each adapter gets (not a vector power: it differs between processors)."""
+    wanted = [(1 + k) ** -float(adapters.zipf) for k in range(int(adapters.count))]
+    return np.array(wanted) / math.fsum(wanted)
+
+
+def _lengths(
+    requests: InferenceClass, listed: RequestList | None, open_stream: Open, source: str, prompt: Ticks, output: Ticks
+) -> None:
+    """Fill in the lengths of one class in one replication."""
+    if listed is not None:
+        prompt[:], output[:] = listed.prompt, listed.output
+    elif requests.tokens is not None:
+        pairs = np.array(requests.tokens.pairs, dtype=np.int64)
+        which = picked(open_stream(f"{source}/pair").random(len(prompt)), len(pairs), requests.tokens.weights)
+        prompt[:], output[:] = pairs[which, 0], pairs[which, 1]
+    else:
+        _tokens(requests.prompt_tokens, open_stream, f"{source}/prompt", prompt)
+        _tokens(requests.output_tokens, open_stream, f"{source}/output", output)
+
+
+def _whole_class(
+    scenario: Scenario, number: int, name: str, seed: int, replications: Sequence[int], listed: RequestList | None
+) -> Requests:
+    """Draw one class in all replications."""
+    requests, source, horizon = scenario.chats[name], f"workload.{name}", tick(scenario.horizon_hours)
+    streams: list[Open] = [partial(stream, seed, replication) for replication in replications]
+    if listed is None:
+        arrived = [arrivals(requests.arrivals, opened, f"{source}/arrivals", horizon) for opened in streams]
+    else:
+        arrived = [listed.arrival] * len(streams)
+    offsets = np.cumsum([0, *map(len, arrived)])
+    count = int(offsets[-1])
+    prompt, output, adapter = np.empty(count, np.int64), np.empty(count, np.int64), np.full(count, NO_ADAPTER)
+    shares = None if requests.adapters is None else _popularity(requests.adapters)
+    for opened, first, last in zip(streams, offsets[:-1], offsets[1:], strict=True):
+        _lengths(requests, listed, opened, source, prompt[first:last], output[first:last])
+        if shares is not None:
+            adapter[first:last] = picked(opened(f"{source}/adapter").random(last - first), len(shares), shares)
+    arrival = arrived[0] if len(arrived) == 1 else np.concatenate(arrived)
+    return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter)
+
+
+def _merged(classes: list[Requests], replications: int) -> Requests:
+    """Put the requests of several classes into the order of their arrival, replication by replication."""
+    columns = ("arrival", "prompt", "output", "job_class", "adapter")
+    whole = {column: np.concatenate([getattr(each, column) for each in classes]) for column in columns}
+    offsets = np.sum([each.offsets for each in classes], axis=0)
+    before = np.cumsum([0, *map(len, classes)])
+    order = np.empty(len(whole["arrival"]), np.int64)
+    for r in range(replications):
+        rows = np.concatenate(
+            [np.arange(start + each.offsets[r], start + each.offsets[r + 1]) for start, each in zip(before, classes)]  # noqa: B905 - the last sum starts no class
+        )
+        order[offsets[r] : offsets[r + 1]] = rows[np.argsort(whole["arrival"][rows], kind="stable")]
+    return Requests(offsets, **{column: values[order] for column, values in whole.items()})
+
+
+def sample_requests(
+    scenario: Scenario,
+    seed: int,
+    replications: Sequence[int],
+    logs: dict[str, RequestList],
+    classes: Sequence[str] | None = None,
+) -> Requests:
+    """Draw the inference requests of some replications.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its workload and horizon are used, its plans are not.
+    seed : int
+        Seed of the study.
+    replications : sequence of int
+        Numbers of the replications wanted; each gives the same requests in whatever company it is drawn.
+    logs : dict
+        Requests of the classes that list them, by class name.
+    classes : sequence of str, optional
+        Only these classes; their requests are the same in whatever company they are drawn.
+
+    Returns
+    -------
+    Requests
+        By replication, then by (arrival, class, number in class). Adapters are numbered from 0 in each class: number 3
+        is the same adapter in all of them.
+
+    Notes
+    -----
+    One stream a quantity: ``workload.<class>/arrivals``, ``/prompt`` and ``/output`` or ``/pair``, ``/adapter``.
+    """
+    drawn = [
+        _whole_class(scenario, number, name, seed, replications, logs.get(name))
+        for number, name in enumerate(scenario.workload)
+        if name in scenario.chats and (classes is None or name in classes)
+    ]
+    if not drawn:
+        none = np.empty(0, np.int64)
+        return Requests(np.zeros(len(replications) + 1, np.int64), none, none, none, none, none)
+    return drawn[0] if len(drawn) == 1 else _merged(drawn, len(replications))
+
+
+def _by_request(
+    law: Any, scenario: Scenario, seed: int, replications: Sequence[int], requests: Requests, what: str
+) -> Floats:
+    """Draw a value for each request, from a stream of its class; without a law 0."""
+    if law is None or law.law == "deterministic":
+        return np.full(len(requests), 0.0 if law is None else float(law.mean))
+    values = np.empty(len(requests))
+    for replication, first, last in zip(replications, requests.offsets[:-1], requests.offsets[1:], strict=True):
+        for number, name in enumerate(scenario.workload):
+            if name in scenario.chats:
+                mine = first + np.flatnonzero(requests.job_class[first:last] == number)
+                values[mine] = Draws(law, partial(stream, seed, replication), f"workload.{name}/{what}").take(len(mine))
+    return values
+
+
+def api_times(
+    scenario: Scenario, plan: Plan, seed: int, replications: Sequence[int], requests: Requests
+) -> ApiTimes | None:
+    """Draw how long the API of a plan would take for each request; None where it serves no inference.
+
+    A request keeps its times whichever plan hands it over, and whatever the plan's means are. What is not stated takes
+    no time.
+
+    Parameters
+    ----------
+    replications : sequence of int
+        Those that the requests were drawn for.
+    requests : Requests
+        All requests of some classes, as ``sample_requests`` gives them.
+
+    Notes
+    -----
+    Streams: ``workload.<class>/api_ttft`` and ``/api_token``; the last token comes (output - 1) times the drawn time
+    of a token after the first.
+    """
+    if plan.api is None or not plan.api.serves:
+        return None
+    ttft = _by_request(plan.api.ttft_s, scenario, seed, replications, requests, "api_ttft")
+    token = _by_request(plan.api.seconds_per_output_token, scenario, seed, replications, requests, "api_token")
+    return ApiTimes(to_ticks(ttft / SECONDS_PER_HOUR), to_ticks(token * (requests.output - 1) / SECONDS_PER_HOUR))

@@ -126,7 +126,7 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "old", "new", "refusal"),
     [
-        (10, "kind: fine_tune", "kind: fine_tun", "workload.jobs.kind must be 'fine_tune', got 'fine_tun'"),
+        (9, "kind: fine_tune", "kind: fine_tun", "workload.jobs must have a known kind; did you mean `fine_tune`?"),
         (18, "replications: 60", "replicas: 60", "replicas is not a key here; did you mean `replications`?"),
         (18, "replications: 60", "replications: 0", "replications must be a whole number from 1 to 10000000"),
         (18, "replications: 60", "replications: 1", "replications must be at least 2 (30 is wise) where a value is"),

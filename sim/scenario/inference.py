@@ -7,9 +7,7 @@ from pydantic import Field, model_validator
 
 from sim.scenario.inputs import Input
 from sim.scenario.laws import ArrivalLaw, Part, TokenLaw, check_weights, law_mean
-from sim.scenario.quantity import Hours, NonNegative, NonNegativeDays, Share, Text, Tokens
-
-MOST_ADAPTERS = 10_000
+from sim.scenario.quantity import Hours, NonNegative, NonNegativeDays, PositiveCount, Share, Text, Tokens
 
 
 class RequestRow(Part):
@@ -85,7 +83,7 @@ class Adapters(Part):
     Adapter k is wanted in proportion to 1/k^zipf; 0 wants all alike.
     """
 
-    count: Annotated[int, Field(ge=1, le=MOST_ADAPTERS)]
+    count: PositiveCount
     zipf: NonNegative = 0.0
 
 

@@ -1,0 +1,30 @@
+"""From measured tables to the profile of a replica, and how well simulation agrees with what was measured.
+
+Not here: profiles from physics (``sim.profile``), theory and the SimPy reference (``sim.verify``).
+"""
+
+from sim.fit.fitted import Comparison, Fitted, Options, kv_us_of
+from sim.fit.profile import fit
+from sim.fit.report import fitted_json, fitted_rows, fitted_text, serve_block, validate_text
+from sim.fit.tables import BatchTable, RateTable, RequestLog, read_table
+from sim.fit.terms import Terms
+from sim.fit.validate import validate
+
+__all__ = [
+    "BatchTable",
+    "Comparison",
+    "Fitted",
+    "Options",
+    "RateTable",
+    "RequestLog",
+    "Terms",
+    "fit",
+    "fitted_json",
+    "fitted_rows",
+    "fitted_text",
+    "kv_us_of",
+    "read_table",
+    "serve_block",
+    "validate",
+    "validate_text",
+]

@@ -143,9 +143,9 @@ def sample_requests(
 def _by_request(
     law: Any, scenario: Scenario, seed: int, replications: Sequence[int], requests: Requests, what: str
 ) -> Floats:
-    """Draw a value for each request, from a stream of its class; without a law 0."""
+    """Draw a value for each request, from a stream of its class; one for all where nothing is left to chance."""
     if law is None or law.law == "deterministic":
-        return np.full(len(requests), 0.0 if law is None else float(law.mean))
+        return np.array(0.0 if law is None else float(law.mean))
     values = np.empty(len(requests))
     for replication, first, last in zip(replications, requests.offsets[:-1], requests.offsets[1:], strict=True):
         for number, name in enumerate(scenario.workload):
@@ -179,4 +179,5 @@ def api_times(
         return None
     ttft = _by_request(plan.api.ttft_s, scenario, seed, replications, requests, "api_ttft")
     token = _by_request(plan.api.seconds_per_output_token, scenario, seed, replications, requests, "api_token")
-    return ApiTimes(to_ticks(ttft / SECONDS_PER_HOUR), to_ticks(token * (requests.output - 1) / SECONDS_PER_HOUR))
+    first_token = np.broadcast_to(to_ticks(ttft / SECONDS_PER_HOUR), len(requests)).copy()
+    return ApiTimes(first_token, to_ticks(token / SECONDS_PER_HOUR * (requests.output - 1)))

@@ -226,32 +226,29 @@ def verdict(result: Json) -> str:
     return "\n".join([first, *lines])
 
 
-def sweep_text(grid: Json) -> str:
-    """Tell a sweep: a row a cell and plan, then every break-even."""
+def _sweep_table(grid: Json, kind: str) -> str:
+    """Lay out a sweep for the classes of one kind: a row a cell, plan and class; the bill and who is cheapest last."""
     keys = list(grid["vary"])
-    several = any(len(plan["classes"]) > 1 for cell in grid["cells"] for plan in cell["result"]["plans"].values())
-    head = (
-        *(key.rsplit(".", 1)[-1] for key in keys),
-        "plan",
-        *["class"] * several,
-        "USD a job",
-        "p5",
-        "p50",
-        "p95",
-        "wait, h",
-        "p95",
-        "utilization",
-        "bill, USD",
-        "cheapest on",
-    )
+    head, row_of = _KINDS[kind]
     rows = []
     for cell in grid["cells"]:
         result = cell["result"]
         for name, plan in result["plans"].items():
-            for class_name, each in plan["classes"].items():
-                row = _plan_row(name, plan, each, result["comparison"]["probability_cheapest"][name])
-                named = [name, class_name] if several else [name]
-                rows.append([*(_plain(cell["at"][key]) for key in keys), *named, *row[2:9], row[1], row[11]])
+            classes = {key: each for key, each in plan["classes"].items() if each["kind"] == kind}
+            for class_name, each in classes.items():
+                row = row_of(name, plan, each, result["comparison"]["probability_cheapest"][name])
+                named = [name, class_name] if len(plan["classes"]) > 1 else [name]
+                rows.append([*(_plain(cell["at"][key]) for key in keys), *named, *row[2:-3], row[1], row[-1]])
+    several = rows and len(rows[0]) > len(keys) + len(head) - 2
+    swept = [key.rsplit(".", 1)[-1] for key in keys]
+    return grid_text([*swept, "plan", *["class"] * bool(several), *head[2:-3], head[1], head[-1]], rows)
+
+
+def sweep_text(grid: Json) -> str:
+    """Tell a sweep: a table for each kind of work, then every break-even."""
+    plans = grid["cells"][0]["result"]["plans"].values()
+    kinds = dict.fromkeys(each["kind"] for plan in plans for each in plan["classes"].values())
+    tables = [_sweep_table(grid, kind) for kind in kinds]
     lines = [break_even_text(entry) for entry in grid["break_even"]]
     warned = dict.fromkeys(
         (entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"]
@@ -263,7 +260,7 @@ def sweep_text(grid: Json) -> str:
         f"warning ({code}): {texts[0]}" + (f" (and {len(texts) - 1} like it)" if len(texts) > 1 else "")
         for code, texts in kinds.items()
     ]
-    return "\n\n".join([grid_text(head, rows), "\n".join(lines), *notes])
+    return "\n\n".join([*tables, "\n".join(lines), *notes])
 
 
 def break_even_text(entry: Json) -> str:

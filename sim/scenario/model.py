@@ -89,12 +89,16 @@ def _unserved(
     rules, wanted = serve.adapters, requests.adapters
     if wanted is not None and rules is None:
         yield where, f"must have `adapters`, because class `{class_name}` names {wanted.count}"
-    if rules is not None and rules.placement == "dedicated" and (wanted is None or group.replicas < wanted.count):
-        count = 0 if wanted is None else wanted.count
+    if rules is None or rules.placement != "dedicated":
+        return
+    if wanted is None:
         yield (
             where,
-            f"must have a replica for each of the {count} adapters of `{class_name}`, got {group.replicas} replicas",
+            f"must have `classes` without `{class_name}`, which names no adapters to have replicas of their own",
         )
+    elif group.replicas < wanted.count:
+        text = f"must have a replica for each of the {wanted.count} adapters of `{class_name}`"
+        yield where, f"{text}, got {group.replicas} replicas"
 
 
 class Scenario(Part):

@@ -216,7 +216,7 @@ class Scenario(Part):
             wanted = group.serve.classes if group.serve and group.serve.classes is not None else tuple(self.chats)
             if not wanted:
                 yield where, "must have a class of kind inference to serve, but the workload has none"
-            for class_name in wanted:
+            for class_name in dict.fromkeys(wanted):
                 if class_name not in self.chats:
                     yield where, f"must name classes of kind inference, got `{class_name}`"
                 elif class_name in taken:

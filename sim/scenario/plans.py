@@ -264,7 +264,10 @@ class Plan(Part):
             raise ValueError("must count its staff by `engineers`, because it holds no nodes for `nodes_per_engineer`")
         waiting = self.given("patience_hours", "queue_limit")
         if waiting and (self.api is None or not self.api.trains or not self.tuning):
-            raise ValueError(f"must have `held` nodes and an `api` to overflow to, because it has `{waiting[0]}`")
+            raise ValueError(
+                f"must have `held` nodes for fine-tunes and an `api` that trains to overflow to, because it has "
+                f"`{waiting[0]}` (requests overflow by serve.overflow_above)"
+            )
         return self
 
     @property

@@ -84,6 +84,8 @@ def _rule(error: ErrorDetails) -> str:
             return "must be text without control characters"
         case "string_too_long":
             return f"must be at most {context['max_length']} characters long"
+        case "too_long":
+            return f"must have at most {context['max_length']} entries"
         case "too_short":
             return f"must have at least {context['min_length']} entry"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -119,6 +121,11 @@ def _fault(tree: Tree, error: ErrorDetails) -> Fault:
     return Fault(tree.where(path), f"{key} {rule}{got}")
 
 
+def _inside(place: Path_, other: Path_) -> bool:
+    """Tell whether a place lies below another."""
+    return len(place) > len(other) and place[: len(other)] == other
+
+
 def build(tree: Tree, folder: Path | None = None) -> Scenario:
     """Validate a tree.
 
@@ -137,7 +144,14 @@ def build(tree: Tree, folder: Path | None = None) -> Scenario:
     try:
         scenario = Scenario.model_validate(tree.values)
     except ValidationError as error:
-        faults = [_fault(tree, detail) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        wrong = [tuple(detail["loc"]) for detail in details]
+        faults = [
+            _fault(tree, detail)
+            for detail in details
+            # a list that loses its wrong entries is not too short on top of it
+            if detail["type"] != "too_short" or not any(_inside(at, tuple(detail["loc"])) for at in wrong)
+        ]
         raise InputError(list(dict.fromkeys(faults))) from None
     if folder is not None:
         scenario._folder = folder

@@ -9,7 +9,7 @@ from sim import catalog
 from sim.profile import Profile, from_physics
 from sim.scenario.inputs import BASES, Input, nearest
 from sim.scenario.laws import Part
-from sim.scenario.quantity import Gpus, Milliseconds, NonNegative, PositiveCount, Slug, Text, Tokens
+from sim.scenario.quantity import Gpus, Lag, Milliseconds, NonNegative, PositiveCount, Slug, Text, Tokens
 
 _TERMS = ("base_ms", "per_request_ms", "per_kv_token_us", "per_prefill_token_us", "prefill_ms", "floor_ms")
 
@@ -22,7 +22,7 @@ class AdapterRules(Part):
     """
 
     placement: Literal["shared", "dedicated"] = "shared"
-    slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    slots: PositiveCount | None = None
     load_ms: Milliseconds = 0.0
     slowdown: NonNegative = 0.0
     source: Text | None = None
@@ -54,7 +54,7 @@ class Serving(Part):
     kv_tokens: Tokens | None = None
     max_num_seqs: PositiveCount = 256
     token_budget: PositiveCount = 2048
-    join_lag: Literal[0, 1] = 0
+    join_lag: Lag = 0
     frontend_ms: Milliseconds = 0.0
     overflow_above: PositiveCount | None = None
     adapters: AdapterRules | None = None
@@ -108,13 +108,16 @@ class Serving(Part):
             gpu = self.accelerator or (None if instance is None else catalog.INSTANCES[instance].gpu)
             if gpu is None:
                 raise ValueError("must have `accelerator`, because the node names no instance")
-            made = from_physics(
-                catalog.MODELS[self.model],
-                catalog.ACCELERATORS[gpu],
-                int(self.gpus_per_replica),
-                max_num_seqs=int(self.max_num_seqs),
-                token_budget=int(self.token_budget),
-            )
+            try:
+                made = from_physics(
+                    catalog.MODELS[self.model],
+                    catalog.ACCELERATORS[gpu],
+                    int(self.gpus_per_replica),
+                    max_num_seqs=int(self.max_num_seqs),
+                    token_budget=int(self.token_budget),
+                )
+            except ValueError as reason:
+                raise ValueError(f"must have a replica that can run its model: {reason}") from None
             changes: dict[str, Any] = {} if self.kv_tokens is None else {"kv_tokens": int(self.kv_tokens)}
         else:
             basis, separator, text = (self.source or "").partition(":")

@@ -1,6 +1,51 @@
-"""How the tests run: hypothesis draws the same examples every time."""
+"""How the tests run, and what is made once for many of them. Hypothesis draws the same examples every time."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
+pytest.register_assert_rewrite("refusals", "studies", "drawings")
+
+
+@pytest.fixture
+def article_file(tmp_path):
+    """The article as a file."""
+    from worlds import ARTICLE
+
+    (tmp_path / "article.yaml").write_text(ARTICLE)
+    return tmp_path / "article.yaml"
+
+
+@pytest.fixture(scope="session")
+def article_study():
+    """A hundred years of the article, with a hybrid plan beside its three."""
+    from studies import HYBRID
+    from worlds import scenario
+
+    from sim.study import run
+
+    return run(scenario(settings={"plans.hybrid": HYBRID}), replications=100)
+
+
+@pytest.fixture(scope="session")
+def article_grid():
+    """The article without its engineer, from half a run a day to just below the 12 that a p4d can serve."""
+    from studies import RATE
+    from worlds import scenario
+
+    from sim.study import sweep
+
+    free = scenario(settings={"plans.reserved.staff.engineers": 0, "plans.reserved.staff.usd_per_year": 0})
+    return sweep(free, {RATE: [0.5, 1, 2, 4, 6, 8, 10, 11, 11.5]}, replications=200)
+
+
+@pytest.fixture(scope="session")
+def chart_grid():
+    """The world that charts are drawn of, from 1 run a day to the 12 that its node can serve."""
+    from drawings import world
+    from studies import RATE
+
+    from sim.study import sweep
+
+    return sweep(world(), {RATE: [1, 3, 6, 9, 12]}, replications=4)

@@ -1,0 +1,107 @@
+"""Scenarios in which every key that can hold a number holds one, and the values that no number may have."""
+
+import copy
+import math
+
+LISTED = {"kind": "fine_tune", "jobs": [{"arrival_hours": 1, "service_hours": 2, "tokens_millions": 3, "gpus": 1}]}
+TRACED = {"kind": "fine_tune", "trace": {"file": "x.csv", "columns": {"service": "s", "tokens": "n"}, "skip_days": 1}}
+EVERY_NUMBER = {
+    "name": "full",
+    "seed": 1,
+    "horizon_days": 10,
+    "warm_up_days": 1,
+    "confidence": 0.9,
+    "workload": {
+        "a": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "erlang", "rate_per_day": 1, "phases": 2, "batch": {"law": "geometric", "mean": 2}},
+            "gpus": 1,
+            "priority": 1,
+            "tokens_millions": {"law": "lognormal", "mean": 1, "cv": 1},
+            "hours_per_million_tokens": 1,
+            "setup_hours": 1,
+            "noise_cv": 0.5,
+        },
+        "b": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "gamma", "mean_hours": 1, "cv": 1, "batch": 2},
+            "tokens_millions": {"law": "hyperexponential", "mean": 1, "cv": 2},
+            "tokens_per_second": 100,
+        },
+        "c": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "hyperexponential", "weights": [0.5, 0.5], "means": [1, 2]},
+            "tokens_millions": {"law": "empirical", "values": [1, 2], "weights": [0.5, 0.5]},
+            "hours_per_million_tokens": 1,
+        },
+        "d": LISTED,
+        "e": TRACED,
+        "f": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 1},
+            "service_hours": 1,
+            "tokens_millions": 1,
+        },
+    },
+    "plans": {
+        "own": {
+            "held": {"n": {"gpus": 1, "usd_per_node_h": 1, "nodes": 1}},
+            "patience_hours": {"law": "exponential", "mean": 1},
+            "queue_limit": 3,
+            "api": {"usd_per_million_tokens": 1, "hours_per_million_tokens": 1},
+            "staff": {"engineers": 1, "usd_per_year": 1},
+            "overhead_usd_per_year": 1,
+        },
+        "rent": {"hired": {"n": {"gpus": 1, "usd_per_node_h": 1}}},
+        "kept": {
+            "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},
+            "staff": {"nodes_per_engineer": 4, "usd_per_year": 1},
+        },
+        "flat": {"api": {"usd_per_job": 1}},
+        "both": {
+            "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},
+            "patience_hours": 1,
+            "api": {"usd_per_job": 1},
+        },
+        "timed": {"api": {"usd_per_service_hour": 1}},
+    },
+    "allocation": {"window_days": 1},
+    "equal_work": {"not_started_share": 0.1, "wait_p95_hours": 1, "settle_usd_per_job": 1},
+}
+
+
+def numbers_of(value, path=()):
+    """The paths of all numbers."""
+    if isinstance(value, dict | list):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers_of(entry, (*path, key))
+    elif isinstance(value, int | float):
+        yield path
+
+
+def with_value(path, value) -> dict:
+    """The full scenario with one value put in."""
+    changed = copy.deepcopy(EVERY_NUMBER)
+    place = changed
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return changed
+
+
+BAD_NUMBERS = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    1e308,
+    5e-324,
+    -0.0,
+    10**400,
+    -(10**400),
+    -1,
+    True,
+    None,
+    "1",
+    [1],
+    {"a": 1},
+]

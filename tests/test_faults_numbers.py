@@ -1,0 +1,99 @@
+"""Every number of a scenario refuses what is none (B04)."""
+
+import copy
+import json
+import re
+
+import pytest
+from full import BAD_NUMBERS, EVERY_NUMBER, numbers_of, with_value
+from refusals import faults, refused
+from studies import RATE
+from worlds import ARTICLE, scenario
+
+import sim
+from sim.faults import InputError
+from sim.scenario import Tree, build
+from sim.study import as_json
+
+
+def test_b04_the_full_scenario_is_good_and_holds_every_number():
+    assert build(Tree(copy.deepcopy(EVERY_NUMBER))).name == "full"
+    stated = {path[-1] if isinstance(path[-1], str) else path[-2] for path in numbers_of(EVERY_NUMBER)}
+    schema = sim.Scenario.model_json_schema()
+    known = {
+        key
+        for part in (schema, *schema["$defs"].values())
+        for key, rule in part.get("properties", {}).items()
+        if re.search(r'"type": "(number|integer)"', json.dumps(rule))
+    }
+    assert len(known) > 30
+    assert known <= stated
+
+
+@pytest.mark.parametrize("path", list(numbers_of(EVERY_NUMBER)), ids=lambda path: ".".join(map(str, path)))
+def test_b04_every_number_refuses_what_is_none(path):
+    key = ".".join(map(str, path))
+    for value in BAD_NUMBERS[:9]:
+        with pytest.raises(InputError) as error:
+            build(Tree(with_value(path, value)))
+        told = str(error.value)
+        assert f"{key} must be " in told
+        assert re.search(r"from [\d.e+-]+ to [\d.e+-]+", told), told
+        assert "got" in told
+    for value in BAD_NUMBERS[9:]:
+        if value is None or isinstance(value, dict):
+            continue
+        with pytest.raises(InputError) as error:
+            build(Tree(with_value(path, value)))
+        assert key in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value", [".nan", ".inf", "-.inf", "1e308", "5e-324", "-0.0", "1" + "0" * 400, "1" + "0" * 5000]
+)
+def test_b04_in_a_file_and_on_the_command_line(value, tmp_path):
+    for line in ("horizon_days: 365", "nodes: 1", "rate_per_day: 6"):
+        key = line.split(":")[0]
+        told = faults(ARTICLE.replace(line, f"{key}: {value}"), tmp_path)
+        assert len(told) == 1
+        assert re.match(rf"f\.yaml:\d+: [\w.]*{key} must be .*got ", told[0])
+        assert len(told[0]) < 300
+
+
+def test_b04_the_command_line(article_file):
+    told = refused("run", article_file, "--set", "horizon_days=.nan", "--set", f"{RATE}=1e308", lines=2)
+    assert "--set: horizon_days must be a number from 1e-09 to 1e+06, got nan" in told
+    assert f"--set: {RATE} must be 0 or a number from 1e-09 to 1e+09, got 1e+308" in told
+    told = refused("sweep", article_file, "--vary", f"{RATE}=1,.inf", lines=2).splitlines()  # the first tells the size
+    assert told[1] == f"--vary: {RATE} must be 0 or a number from 1e-09 to 1e+09, got inf"
+    assert "--vary: must be key=lo:hi:n" in refused("sweep", article_file, "--vary", f"{RATE}=1:nan:3")
+    assert "--vary:1: is not valid YAML" in refused("sweep", article_file, "--vary", f"{RATE}=1,[")
+
+
+def test_b04_ranges_are_within_what_can_be_run():
+    # The largest and smallest numbers that are let in give finite results, without NaN or Infinity.
+    for settings in (
+        {"plans.reserved.held.p4d": {"gpus": 8, "usd_per_node_h": 1e12, "nodes": 100_000}},
+        {"workload.tuning.tokens_millions": 1e12, "workload.tuning.hours_per_million_tokens": 1e12},
+        {"workload.tuning.tokens_millions": 1e-9, "workload.tuning.hours_per_million_tokens": 1e-9},
+        {"horizon_days": 1e-9},
+        {"horizon_days": 1e6, "allocation.window_days": 1e6, RATE: 1e-9},
+        {"workload.tuning.tokens_millions": {"law": "lognormal", "mean": 1e12, "cv": 100}},
+        {"workload.tuning.arrivals": {"law": "gamma", "rate_per_day": 1, "cv": 100}},
+    ):
+        json.dumps(as_json(sim.run(scenario(settings=settings), replications=2).result), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal"),
+    [
+        (
+            {"allocation.window_days": 1e-9},
+            "allocation.window_days must make at most 100000 windows of the horizon, got 3.65e+11",
+        ),
+        ({RATE: 1e9}, "workload.tuning.arrivals must bring at most 100,000,000 jobs within horizon_days, got 3.65e+11"),
+        ({"workload.tuning.arrivals.batch": 1e12}, "workload.tuning.arrivals must bring at most 100,000,000 jobs"),
+    ],
+)
+def test_b04_what_would_not_fit_into_memory_is_refused(settings, refusal, tmp_path):
+    assert refusal in faults(ARTICLE, tmp_path, settings)[0]

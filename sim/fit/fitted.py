@@ -78,7 +78,7 @@ class Fitted:
     Attributes
     ----------
     loss : float
-        Sum of squared weighted errors over what was fitted; compare it only between fits of one table.
+        What was made least over what was fitted; compare it only between fits of one table.
     """
 
     file: str

@@ -1,10 +1,11 @@
-"""Terms from a log of requests: the run is simulated whole with its own arrivals and lengths, and judged request by
-request. Fitted on the first half of the requests, held out on the second. Not here: the search.
+"""Terms from a log of requests: the run is simulated whole, with its own arrivals and lengths.
+
+It is judged request by request: fitted on the first half of them, held out on the second. Not here: the search.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,15 +13,13 @@ from sim.faults import InputError
 from sim.fit.fitted import HELD_OUT, IN_SAMPLE, Comparison, Fitted, Options
 from sim.fit.loose import loose
 from sim.fit.replay import Seen, replay, requests_of
-from sim.fit.search import Found, search
+from sim.fit.search import Found, evolve
 from sim.fit.tables import RequestLog
 from sim.fit.terms import UNBOUND, Terms
 from sim.requests import Requests
 from sim.units import Floats
 
 LEAST_REQUESTS: Final = 40
-_EDGE: Final = 0.002
-"""Relative errors smaller than this count by their square, larger ones by their size: medians, not outliers, rule."""
 _TPOT_WEIGHT: Final = 0.5
 _SLOWEST_FRONTEND_MS: Final = 50.0  # where prefill is long, latencies alone would allow an absurd one
 _THREADS: Final = 2
@@ -42,7 +41,7 @@ class _Form:
         fast, slow = 1000 * float(log.tpot[several].min()), 1000 * float(log.tpot[several].max())
         first = 1000 * float(log.ttft.min())
         base, request, prefill_token, prefill, frontend = (float(each) for each in point[:5])
-        values = {
+        values: dict[str, Any] = {
             "base_ms": 1.2 * base * fast,
             "per_request_ms": request * slow / 32,
             "per_prefill_token_us": prefill_token * 2000 * float((log.ttft / log.prompt).min()) * 1000,
@@ -59,14 +58,13 @@ class _Form:
         return replay(terms, self.requests)
 
     def search(self, half: slice) -> Found:
-        """Find the best terms for a half of the requests."""
+        """Find the best terms for a half of the requests: the least mean size of the errors."""
 
-        def residuals(point: Floats) -> Floats:
+        def loss(point: Floats) -> float:
             latency, token = _errors(self.log, self.seen(self.terms(point)))
-            errors = np.concatenate([latency[half], _TPOT_WEIGHT * token[half]])
-            return np.asarray(np.sqrt(np.sqrt(errors**2 + _EDGE**2) - _EDGE) / np.sqrt(len(latency[half])))
+            return float(np.abs(latency[half]).mean() + _TPOT_WEIGHT * np.abs(token[half]).mean())
 
-        return search(residuals, 6 if self.kv_free else 5, starts=16, polish=1500)
+        return evolve(loss, 6 if self.kv_free else 5)
 
 
 def _errors(log: RequestLog, seen: Seen) -> tuple[Floats, Floats]:

@@ -21,10 +21,10 @@ from sim.fit.terms import Terms
 from sim.units import SECONDS_PER_HOUR, Floats
 
 LEAST_RATES: Final = 3
-_RUNS, _JUDGED_RUNS = 8, 64
+_FEW, _MANY, _JUDGED_RUNS = 8, 32, 64
 _SPREAD: Final = {"throughput": 0.02, "ttft": 0.25, "e2e": 0.08, "tpot": 0.08}
 """What the form can hope to reach, relative: the scale on which errors of unlike quantities are added up."""
-_FLOOR_GAINS: Final = 0.9
+_TERM_GAINS: Final = 0.9
 _THREADS: Final = 4  # one a form; each finds the same whoever runs beside it
 _SHOWN: Final = {"ttft_p50": "TTFT p50, ms", "e2e_p50": "end-to-end p50, ms", "tpot_p50": "TPOT p50, ms"}
 
@@ -74,13 +74,12 @@ def fit_rates(table: RateTable, options: Options) -> Fitted:
     runs, warnings = _runs(table, options)
     fitted = _fitted_rates(table, options)
     measured = np.stack([table.throughput, *(table.latency[name] for name in runs.quantities[1:])], axis=1)
-    arrivals = poisson_runs(runs.requests, _RUNS, options.seed)
     lags = (0, 1) if options.join_lag is None else (options.join_lag,)
-    forms = [_Form(runs, lag, floor, measured[fitted]) for lag in lags for floor in (False, True)]
-    form, found = _best(forms, table.rate[fitted], arrivals)
+    forms = [_Form(runs, lag, more, measured[fitted]) for lag in lags for more in (0, 1, 2)]
+    form, found = _best(forms, table.rate[fitted], options.seed)
     terms = form.terms(found.point)
     warnings += loose(terms, [form.terms(end) for end in found.nearly])
-    judged = runs.simulate(terms, table.rate, poisson_runs(runs.requests, _JUDGED_RUNS, options.seed + 1))
+    judged = runs.simulate(terms, table.rate, poisson_runs(runs.requests, _JUDGED_RUNS, options.seed + 1_000_000))
     rows = _comparisons(table, runs, fitted, measured, judged.mean(axis=1))
     return Fitted(table.file, terms, found.loss, tuple(rows), tuple(warnings))
 
@@ -149,17 +148,23 @@ def _fitted_rates(table: RateTable, options: Options) -> list[int]:
 
 @dataclass(frozen=True)
 class _Form:
-    """A rule of joining, with a floor of its own or none above the base; maps the unit box to terms."""
+    """A rule of joining and the terms that are free beside the four of every form; maps the unit box to terms.
+
+    Attributes
+    ----------
+    more : int
+        0: none; 1: ``prefill_ms``; 2: that, and a floor above the base.
+    """
 
     runs: _Runs
     lag: int
-    floor: bool
+    more: int
     measured: Floats
 
     @property
     def dimensions(self) -> int:
         """Terms that are free."""
-        return 6 if self.floor else 5
+        return 4 + self.more
 
     def terms(self, point: Floats) -> Terms:
         """Give the terms at a point; none is larger than the table allows: no iteration is longer than a token took.
@@ -167,15 +172,16 @@ class _Form:
         The base is a share of the floor; were they free of each other, a floor below the base would have no slope.
         """
         low, high = (dict(zip(self.runs.quantities, edge, strict=True)) for edge in self._edges())
-        least, request, prefill_token, prefill, frontend = (float(each) for each in point[:5])
+        given = [*map(float, point), 0.0, 1.0] if self.more == 0 else [*map(float, point), 1.0]
+        least, request, prefill_token, frontend, prefill, share = given[:6]
         least *= 1000 * low["tpot_p50"]
         values = {
-            "base_ms": least * float(point[5]) if self.floor else least,
+            "base_ms": least * share,
             "per_request_ms": request * 1000 * high["tpot_p50"] / 16,
             "per_prefill_token_us": prefill_token * 1.5e6 * low["ttft_p50"] / self.runs.prompt,
             "prefill_ms": prefill * 1000 * low["ttft_p50"],
             "frontend_ms": frontend * 1000 * low["ttft_p50"],
-            "floor_ms": least if self.floor else 0.0,
+            "floor_ms": least if self.more == 2 else 0.0,
         }
         return replace(self.runs.start, join_lag=self.lag, **values)
 
@@ -189,30 +195,28 @@ class _Form:
             mean = self.runs.simulate(self.terms(point), rates, arrivals).mean(axis=1)
             return np.asarray((np.log(mean / self.measured) / weight).ravel())
 
-        return search(residuals, self.dimensions, begin, polish=100 if begin is None else 400)
+        return search(residuals, self.dimensions, begin, polish=100 if begin is None else 300)
 
 
-def _best(forms: list[_Form], rates: Floats, arrivals: Floats) -> tuple[_Form, Found]:
-    """Fit each form twice: the second time with weights that know how much single runs scatter.
+def _best(forms: list[_Form], rates: Floats, seed: int) -> tuple[_Form, Found]:
+    """Fit every form on few runs, then those with the better rule of joining on many, from where the first fits ended.
 
-    The scatter is that of the best form, and the same for all; each could else widen its own. A floor is kept only
-    where it lowers the loss by a tenth: it is a term more.
+    The weights of the second fit know how much single runs scatter: as in the best form, and the same for all, as each
+    could else widen its own. A further term is kept only where it lowers the loss by a tenth.
     """
-    runs, measured = forms[0].runs, forms[0].measured
+    runs = forms[0].runs
+    few, many = (poisson_runs(runs.requests, count, seed) for count in (_FEW, _MANY))
     spread = np.array([_SPREAD[name.split("_")[0]] for name in runs.quantities])
     with ThreadPoolExecutor(_THREADS) as threads:
-        first = list(threads.map(lambda form: form.search(rates, arrivals, spread), forms))
-        form, found = min(zip(forms, first, strict=True), key=lambda pair: pair[1].loss)
-        scatter = np.log(runs.simulate(form.terms(found.point), rates, arrivals)).std(axis=1)
+        first = list(threads.map(lambda form: form.search(rates, few, spread), forms))
+        best, found = min(zip(forms, first, strict=True), key=lambda pair: pair[1].loss)
+        scatter = np.log(runs.simulate(best.terms(found.point), rates, many)).std(axis=1)
         weight = np.sqrt(spread**2 + scatter**2)
-        last = list(
-            threads.map(
-                lambda pair: pair[0].search(rates, arrivals, weight, pair[1].best), zip(forms, first, strict=True)
-            )
-        )
-    judged = [found.loss / (_FLOOR_GAINS if form.floor else 1) for form, found in zip(forms, last, strict=True)]
+        kept = [(form, ended) for form, ended in zip(forms, first, strict=True) if form.lag == best.lag]
+        last = list(threads.map(lambda pair: pair[0].search(rates, many, weight, pair[1].best), kept))
+    judged = [end.loss / _TERM_GAINS**form.more for (form, _), end in zip(kept, last, strict=True)]
     chosen = int(np.argmin(judged))
-    return forms[chosen], last[chosen]
+    return kept[chosen][0], last[chosen]
 
 
 def _comparisons(

@@ -46,22 +46,25 @@ def requests_of(arrival_s: Floats, prompt: Ticks, output: Ticks, runs: int = 1) 
 def replay(terms: Terms, requests: Requests) -> Seen:
     """Serve the requests on one replica with these terms."""
     rows = serve_requests(terms.replicas(), requests, None)
-    ttft = (rows.first_token - requests.arrival) * _MICRO
-    e2e = (rows.end - requests.arrival) * _MICRO
+    ttft = np.asarray((rows.first_token - requests.arrival) * _MICRO, np.float64)
+    e2e = np.asarray((rows.end - requests.arrival) * _MICRO, np.float64)
     tpot = (e2e - ttft) / np.maximum(requests.output - 1, 1)
-    return Seen(ttft, e2e, tpot, rows.end * _MICRO, rows.preempted)
+    return Seen(ttft, e2e, tpot, np.asarray(rows.end * _MICRO, np.float64), rows.preempted)
 
 
 def poisson_runs(requests: int, runs: int, seed: int) -> Floats:
     """Draw Poisson arrivals at 1 request a second, each run scaled to last exactly as many seconds as it has requests.
 
     So does the load generator of vLLM, and runs of a low rate show it: they last that time and one request's latency.
+    Every second run is the mirror of the one before it (its short gaps are long ones there), which makes means over a
+    few runs steadier.
 
     Returns
     -------
     float64[runs, requests]
         Instants in seconds; divide by a rate.
     """
-    gaps = np.array([np.random.default_rng([seed, run]).exponential(size=requests) for run in range(runs)])
-    arrivals = np.cumsum(gaps, axis=1)
+    shares = np.array([np.random.default_rng([seed, run]).random(requests) for run in range((runs + 1) // 2)])
+    mirrored = np.stack([shares, 1 - shares], axis=1).reshape(-1, requests)[:runs]
+    arrivals = np.cumsum(-np.log1p(-np.clip(mirrored, 0, 1 - 1e-12)), axis=1)
     return np.asarray(arrivals * (requests / arrivals[:, -1:]))

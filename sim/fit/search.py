@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import least_squares, minimize
+from scipy.optimize import Bounds, differential_evolution, least_squares, minimize
 from scipy.stats import qmc
 
 from sim.units import Floats
 
 Residuals = Callable[[Floats], Floats]
+Loss = Callable[[Floats], float]
 
 _SCREENED: Final = 8  # 2^8 points of a Sobol sequence
 _STEP: Final = 4e-3  # of the box: simulated percentiles move in small jumps, a derivative must look across them
+_EDGE: Final = 0.02  # of the first simplex
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,35 @@ def search(
     best = points[np.argsort(screened, kind="stable")[:starts]]
     ends = np.array([_descend(residuals, point) for point in best])
     losses = np.array([loss(end) for end in ends])
-    start = ends[np.argmin(losses)]
-    simplex = np.clip(np.vstack([start, start + 0.02 * np.eye(dimensions)]), 0, 1)
-    options = {"maxfev": polish, "xatol": 1e-5, "fatol": 1e-9, "initial_simplex": simplex}
-    polished = minimize(loss, start, method="Nelder-Mead", bounds=[(0, 1)] * dimensions, options=options)
-    point = np.clip(polished.x, 0, 1)
+    point = _polished(loss, ends[np.argmin(losses)], polish)
     return Found(point, loss(point), ends, losses)
+
+
+def evolve(loss: Loss, dimensions: int, starts: int = 3, polish: int = 1500) -> Found:
+    """Find the point of the unit box with the least loss, where the loss is too rough to have slopes.
+
+    A log's errors jump with every request that joins an iteration earlier or later. So populations evolve, each from
+    its own seed; every end is polished without derivatives.
+    """
+    ends = []
+    box = Bounds(np.zeros(dimensions), np.ones(dimensions))
+    for start in range(starts):
+        seeded: Any = {"seed": start, "popsize": 10, "maxiter": 100, "tol": 1e-7, "polish": False}
+        evolved = differential_evolution(loss, box, **seeded)
+        ends.append(_polished(loss, np.asarray(evolved.x), polish))
+    losses = np.array([loss(end) for end in ends])
+    best = int(np.argmin(losses))
+    return Found(ends[best], float(losses[best]), np.array(ends), losses)
+
+
+def _polished(loss: Loss, start: Floats, evaluations: int) -> Floats:
+    """Go down from an end by Nelder and Mead's simplex."""
+    simplex = np.vstack(
+        [start, np.where(start > 0.5, start - _EDGE * np.eye(len(start)), start + _EDGE * np.eye(len(start)))]
+    )
+    options: Any = {"maxfev": evaluations, "xatol": 1e-5, "fatol": 1e-9, "initial_simplex": simplex}
+    polished = minimize(loss, start, method="Nelder-Mead", bounds=[(0, 1)] * len(start), options=options)
+    return np.asarray(np.clip(polished.x, 0, 1))
 
 
 def _descend(residuals: Residuals, start: Floats) -> Floats:

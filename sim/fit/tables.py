@@ -262,15 +262,14 @@ def _request_log(sheet: Sheet, file: Path) -> RequestLog:
         for row in np.flatnonzero(late)
     ]
     if not faults and (first - arrival).min() > 86_400:
-        faults = [Fault(sheet.file, "first_token_ts is more than a day after arrival_time; " + _clock_rule(False))]
+        faults = [Fault(sheet.file, _clock_rule(False))]
     if faults:
         raise InputError(faults[:MOST_FAULTS])
     order = np.argsort(arrival, kind="stable")
     begin = arrival[order[0]]
-    tokens = [read[name][order].astype(np.int64) for name in ("input_toks", "output_toks")]
-    return RequestLog(
-        sheet.file, arrival[order] - begin, first[order] - begin, last[order] - begin, *tokens, **_engine(file)
-    )
+    prompt, output = (read[name][order].astype(np.int64) for name in ("input_toks", "output_toks"))
+    arrival, first, last = (each[order] - begin for each in (arrival, first, last))
+    return RequestLog(sheet.file, arrival, first, last, prompt, output, **_engine(file))
 
 
 def _clock_rule(queued: bool) -> str:
@@ -279,7 +278,7 @@ def _clock_rule(queued: bool) -> str:
     return "arrival_time and first_token_ts must tell one clock; add queued_ts, by which the clocks are matched"
 
 
-def _engine(file: Path) -> dict[str, int | None]:
+def _engine(file: Path) -> dict[str, Any]:
     """Read the limits of the engine from the ``meta.json`` beside a log, where there is one."""
     meta = file.parent / "meta.json"
     try:
@@ -293,7 +292,7 @@ def _engine(file: Path) -> dict[str, int | None]:
         "token_budget": ("engine_kwargs", "max_num_batched_tokens"),
         "kv_tokens": ("kv_cache", "num_kv_tokens"),
     }
-    found: dict[str, int | None] = {}
+    found = {}
     for key, path in places.items():
         value = told
         for step in path:
@@ -308,5 +307,5 @@ def _batch_table(sheet: Sheet) -> BatchTable:
     """Read times by batch, in milliseconds."""
     setting = _one_setting(sheet)
     read = sheet.numbers(_BATCH)
-    tokens = [read[name].astype(np.int64) for name in ("prompt_size", "batch_size", "token_size")]
-    return BatchTable(sheet.file, setting, *tokens, read["prompt_time"] / 1000, read["token_time"] / 1000)
+    prompt, batch, output = (read[name].astype(np.int64) for name in ("prompt_size", "batch_size", "token_size"))
+    return BatchTable(sheet.file, setting, prompt, batch, output, read["prompt_time"] / 1000, read["token_time"] / 1000)

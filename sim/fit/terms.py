@@ -1,6 +1,6 @@
 """What a fit finds: the terms of an iteration's length, and the limits of the replica they hold for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,9 @@ _HORIZON_US: Final = 2**44  # half a year: no measured run lasts longer, and in 
 
 @dataclass(frozen=True)
 class Terms:
-    """The ``serve`` block of a plan. An iteration with n decoding requests, kv cached and x prefill tokens lasts
+    """The ``serve`` block of a plan.
+
+    An iteration with n decoding requests, kv cached and x prefill tokens lasts
     max(floor, base + per_request n + per_kv_token kv + per_prefill_token x, + prefill where x > 0).
 
     Attributes
@@ -44,10 +46,6 @@ class Terms:
     token_budget: int = 2048
     join_lag: int = 0
     frontend_ms: float = 0.0
-
-    def with_values(self, names: tuple[str, ...], values: tuple[float, ...]) -> "Terms":
-        """Replace terms by name."""
-        return replace(self, **dict(zip(names, values, strict=True)))  # type: ignore[arg-type]
 
     def replicas(self) -> Replicas:
         """Make one replica with these terms, in serving ticks."""

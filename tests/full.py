@@ -68,6 +68,92 @@ EVERY_NUMBER = {
     "allocation": {"window_days": 1},
     "equal_work": {"not_started_share": 0.1, "wait_p95_hours": 1, "settle_usd_per_job": 1},
 }
+"""Fine-tunes, and every plan that runs them."""
+
+TERMS = {"base_ms": 1, "per_request_ms": 1, "per_kv_token_us": 1, "per_prefill_token_us": 1, "prefill_ms": 1}
+NODE = {"gpus": 4, "nodes": 1, "usd_per_node_h": 1}
+EVERY_SERVING_NUMBER = {
+    "name": "serving",
+    "horizon_days": 10,
+    "workload": {
+        "laws": {
+            "kind": "inference",
+            "arrivals": {"law": "poisson", "rate_per_second": 1},
+            "prompt_tokens": {
+                "law": "blend",
+                "weights": [0.5, 0.5],
+                "parts": [{"law": "lognormal", "mean": 1, "cv": 1}, {"law": "deterministic", "mean": 1}],
+            },
+            "output_tokens": {"law": "gamma", "mean": 1, "cv": 1},
+            "cached_share": 0.5,
+        },
+        "bare": {
+            "kind": "inference",
+            "arrivals": {"law": "gamma", "rate_per_second": 1, "cv": 1, "batch": {"law": "empirical", "values": [1]}},
+            "prompt_tokens": 1,
+            "output_tokens": {"law": "empirical", "values": [1, 2], "weights": [0.5, 0.5]},
+            "adapters": {"count": 2, "zipf": 1},
+        },
+        "pairs": {
+            "kind": "inference",
+            "arrivals": {"law": "deterministic", "mean_hours": 1},
+            "tokens": {"pairs": [[1, 2], [3, 4]], "weights": [0.5, 0.5]},
+        },
+        "listed": {"kind": "inference", "requests": [{"arrival_s": 1, "prompt_tokens": 2, "output_tokens": 3}]},
+        "logged": {"kind": "inference", "trace": {"file": "x.csv", "skip_days": 1}},
+    },
+    "plans": {
+        "own": {
+            "held": {
+                "terms": NODE
+                | {
+                    "serve": TERMS
+                    | {
+                        "classes": ["laws", "bare"],
+                        "floor_ms": 1,
+                        "gpus_per_replica": 2,
+                        "kv_tokens": 1000,
+                        "max_num_seqs": 8,
+                        "token_budget": 16,
+                        "join_lag": 1,
+                        "frontend_ms": 1,
+                        "overflow_above": 9,
+                        "adapters": {"slots": 1, "load_ms": 1, "slowdown": 0.1},
+                    }
+                },
+                "model": NODE
+                | {
+                    "serve": {
+                        "classes": ["pairs", "listed", "logged"],
+                        "model": "llama_3_1_8b",
+                        "accelerator": "H100-80GB",
+                        "gpus_per_replica": 1,
+                        "kv_tokens": 1000,
+                        "max_num_seqs": 8,
+                        "token_budget": 16,
+                    }
+                },
+            },
+            "api": {
+                "usd_per_million_input_tokens": 1,
+                "usd_per_million_cached_tokens": 1,
+                "usd_per_million_output_tokens": 1,
+                "ttft_s": {"law": "lognormal", "mean": 1, "cv": 1},
+                "seconds_per_output_token": {"law": "hyperexponential", "mean": 1, "cv": 2},
+            },
+        },
+        "api": {
+            "api": {
+                "usd_per_million_input_tokens": 1,
+                "usd_per_million_output_tokens": 1,
+                "ttft_s": 1,
+                "seconds_per_output_token": 1,
+            },
+        },
+    },
+    "equal_work": {"ttft_p95_s": 1},
+}
+"""Inference by laws, pairs, lists and logs, on replicas whose pace is stated or told by a model, and at an API."""
 
 
 def numbers_of(value, path=()):
@@ -79,9 +165,9 @@ def numbers_of(value, path=()):
         yield path
 
 
-def with_value(path, value) -> dict:
-    """The full scenario with one value put in."""
-    changed = copy.deepcopy(EVERY_NUMBER)
+def with_value(full, path, value) -> dict:
+    """A full scenario with one value put in."""
+    changed = copy.deepcopy(full)
     place = changed
     for step in path[:-1]:
         place = place[step]

@@ -1,4 +1,4 @@
-"""What tests of studies share: the article's hybrid plan, and the JSON contract."""
+"""What tests of studies share: the article's hybrid plan, a world of requests, and the JSON contract."""
 
 import json
 
@@ -13,6 +13,33 @@ HYBRID = {
     "patience_hours": 4,
     "api": {"offer": "openai_2023_08"},
 }
+CHAT = """\
+name: chat
+seed: 7
+horizon_days: 0.02
+warm_up_days: 0.002
+workload:
+  chat:
+    kind: inference
+    arrivals: {law: poisson, rate_per_second: 2}
+    prompt_tokens: {law: lognormal, mean: 500, cv: 1}
+    output_tokens: 50
+plans:
+  own:
+    held:
+      gpu:
+        gpus: 1
+        nodes: 1
+        usd_per_node_h: 3
+        serve: {base_ms: 10, per_kv_token_us: 0.05, per_prefill_token_us: 50, kv_tokens: 100000}
+  hybrid:
+    held: {gpu: {gpus: 1, nodes: 1, usd_per_node_h: 3, serve: {model: llama_3_1_8b, accelerator: H100-80GB}}}
+    api: {usd_per_million_input_tokens: 1, usd_per_million_output_tokens: 2, ttft_s: 0.5, seconds_per_output_token: 1}
+  api:
+    api: {inference_offer: together_llama_31_8b, ttft_s: 0.5, seconds_per_output_token: 0.01}
+"""
+"""Requests that come to one GPU, to another with an API behind it, and to an API alone."""
+
 COST = {"mean", "mean_of_ratios", "p5", "p50", "p95", "p99"}
 WAIT = {"mean", "p50", "p90", "p95", "p99"}
 CONTRACT = {

@@ -3,11 +3,12 @@
 import copy
 import json
 import re
+import time
 
 import pytest
-from full import BAD_NUMBERS, EVERY_NUMBER, numbers_of, with_value
+from full import BAD_NUMBERS, EVERY_NUMBER, EVERY_SERVING_NUMBER, numbers_of, with_value
 from refusals import faults, refused
-from studies import RATE
+from studies import CHAT, RATE
 from worlds import ARTICLE, scenario
 
 import sim
@@ -15,10 +16,20 @@ from sim.faults import InputError
 from sim.scenario import Tree, build
 from sim.study import as_json
 
+FULL = {"full": EVERY_NUMBER, "serving": EVERY_SERVING_NUMBER}
+REQUESTS, SERVE = "workload.chat", "plans.own.held.gpu.serve"
+SLOTS = {f"{SERVE}.adapters": {"slots": 100_000}, "plans.hybrid.held.gpu.serve.adapters": {"slots": 1}}
+NUMBERS = [
+    pytest.param(full, path, id=".".join(map(str, path if full is EVERY_NUMBER else ("serving", *path))))
+    for full in FULL.values()
+    for path in numbers_of(full)
+]
+
 
 def test_b04_the_full_scenario_is_good_and_holds_every_number():
-    assert build(Tree(copy.deepcopy(EVERY_NUMBER))).name == "full"
-    stated = {path[-1] if isinstance(path[-1], str) else path[-2] for path in numbers_of(EVERY_NUMBER)}
+    assert [build(Tree(copy.deepcopy(full))).name for full in FULL.values()] == list(FULL)
+    paths = [path for full in FULL.values() for path in numbers_of(full)]
+    stated = {[step for step in path if isinstance(step, str)][-1] for path in paths}
     schema = sim.Scenario.model_json_schema()
     known = {
         key
@@ -26,16 +37,16 @@ def test_b04_the_full_scenario_is_good_and_holds_every_number():
         for key, rule in part.get("properties", {}).items()
         if re.search(r'"type": "(number|integer)"', json.dumps(rule))
     }
-    assert len(known) > 30
+    assert len(known) > 50
     assert known <= stated
 
 
-@pytest.mark.parametrize("path", list(numbers_of(EVERY_NUMBER)), ids=lambda path: ".".join(map(str, path)))
-def test_b04_every_number_refuses_what_is_none(path):
+@pytest.mark.parametrize(("full", "path"), NUMBERS)
+def test_b04_every_number_refuses_what_is_none(full, path):
     key = ".".join(map(str, path))
     for value in BAD_NUMBERS[:9]:
         with pytest.raises(InputError) as error:
-            build(Tree(with_value(path, value)))
+            build(Tree(with_value(full, path, value)))
         told = str(error.value)
         assert f"{key} must be " in told
         assert re.search(r"from [\d.e+-]+ to [\d.e+-]+", told), told
@@ -44,7 +55,7 @@ def test_b04_every_number_refuses_what_is_none(path):
         if value is None or isinstance(value, dict):
             continue
         with pytest.raises(InputError) as error:
-            build(Tree(with_value(path, value)))
+            build(Tree(with_value(full, path, value)))
         assert key in str(error.value)
 
 
@@ -52,9 +63,11 @@ def test_b04_every_number_refuses_what_is_none(path):
     "value", [".nan", ".inf", "-.inf", "1e308", "5e-324", "-0.0", "1" + "0" * 400, "1" + "0" * 5000]
 )
 def test_b04_in_a_file_and_on_the_command_line(value, tmp_path):
-    for line in ("horizon_days: 365", "nodes: 1", "rate_per_day: 6"):
+    lines = [(ARTICLE, line) for line in ("horizon_days: 365", "nodes: 1", "rate_per_day: 6")]
+    lines += [(CHAT, line) for line in ("rate_per_second: 2", "kv_tokens: 100000", "base_ms: 10")]
+    for text, line in lines:
         key = line.split(":")[0]
-        told = faults(ARTICLE.replace(line, f"{key}: {value}"), tmp_path)
+        told = faults(text.replace(line, f"{key}: {value}"), tmp_path)
         assert len(told) == 1
         assert re.match(rf"f\.yaml:\d+: [\w.]*{key} must be .*got ", told[0])
         assert len(told[0]) < 300
@@ -82,6 +95,34 @@ def test_b04_ranges_are_within_what_can_be_run():
         {"workload.tuning.arrivals": {"law": "gamma", "rate_per_day": 1, "cv": 100}},
     ):
         json.dumps(as_json(sim.run(scenario(settings=settings), replications=2).result), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {f"{REQUESTS}.prompt_tokens": 10**12},
+        {f"{REQUESTS}.output_tokens": 10**12, f"{SERVE}.kv_tokens": 10**12},
+        {f"{REQUESTS}.prompt_tokens": {"law": "lognormal", "mean": 1e12, "cv": 100}},
+        {f"{REQUESTS}.prompt_tokens": {"law": "lognormal", "mean": 1e-9, "cv": 100}},
+        {f"{REQUESTS}.arrivals.rate_per_second": 1e-9},
+        {f"{REQUESTS}.arrivals": {"law": "gamma", "rate_per_second": 1, "cv": 100}},
+        {"horizon_days": 1e-9, "warm_up_days": 0},
+        {"horizon_days": 370, f"{REQUESTS}.arrivals.rate_per_second": 1e-4},
+        {SERVE: {"base_ms": 1e-9, "kv_tokens": 10**12, "max_num_seqs": 100_000, "token_budget": 100_000}},
+        {SERVE: {"base_ms": 8.64e7, "kv_tokens": 1}},
+        {f"{SERVE}.frontend_ms": 1e9},
+        {"plans.own.held.gpu.nodes": 100_000},
+        {"plans.own.held.gpu.usd_per_node_h": 1e12},
+        {f"{REQUESTS}.adapters": {"count": 100_000, "zipf": 1e12}, **SLOTS, f"{SERVE}.adapters.load_ms": 1e9},
+        {"plans.api.api.ttft_s": 1e12, "plans.api.api.seconds_per_output_token": 1e12},
+        {"plans.hybrid.api.usd_per_million_output_tokens": 1e12, f"{REQUESTS}.output_tokens": 10**12},
+    ],
+    ids=lambda settings: str(settings)[:60],
+)
+def test_b04_ranges_of_serving_are_within_what_can_be_run(settings):
+    began = time.monotonic()
+    json.dumps(as_json(sim.run(scenario(CHAT, settings), replications=2).result), allow_nan=False)
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

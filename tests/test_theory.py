@@ -17,8 +17,10 @@ from sim.estimate import mser5, order_statistic_ranks
 from sim.scenario import Tree, build
 from sim.verify import verify
 from sim.verify.cases import read_cases, shipped
+from sim.verify.rule import judge
 from sim.workload.streams import stream
 
+SERVING = {"O-PS-mm1", "O-PS-mgc", "O-BATCH-q", "O-BATCH-loss", "O-LPS", "O-T8", "O-T9"}
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles" / "open.json"
 
 
@@ -36,12 +38,27 @@ def report():
 
 def test_theory(report):
     assert [row for row in report["cases"] if not row["pass"]] == []
-    assert len(report["cases"]) > 400
+    assert len(report["cases"]) > 500
 
 
 def test_kernel_against_simpy(report):
-    assert report["reference_rows"] > 5000
+    assert report["reference_rows"] > 8000
     assert report["rows_differing"] == 0
+
+
+def test_serving_off_by_a_tenth_fails(cases, report):
+    # Rare ones are as precise as a twentieth: five standard errors are a quarter.
+    expected = [(case, row) for case in cases.cases for row in case.expect]
+    looked = 0
+    for (case, row), found in zip(expected, report["cases"], strict=True):
+        if case.id.split(".")[0] in SERVING:
+            assert (case.id, row.key) == (found["id"], found["key"])
+            for off in (-0.4, 0.4) if row.kind == "rare" else (-0.1, 0.1):
+                reference = row.value * (1 + off)
+                verdict = judge(row.kind, found["estimate"], found["se"], reference, row.reference_se, quick=True)
+                assert not verdict.passed, (case.id, row.key)
+                looked += 1
+    assert looked > 120
 
 
 def test_nothing_failed(report):
@@ -84,6 +101,28 @@ def halfin_whitt(target):
         low, high = (beta, high) if 1 / (1 + beta * below / density) > target else (low, beta)
     return low
 
+
+BATCHING = {
+    "O-BATCH-q": {
+        "rho": 0.832,
+        "max_jobs_per_s": 4.80769230769231,
+        "max_tokens_per_s": 1230.76923076923,
+        "p_queue": 0.0245293467004497,
+        "p_empty": 1.67488102393526e-13,
+        "p_busy": 0.999999999999833,
+        "Wq_s": 0.0303696673434139,
+        "Wq_s_p99": 1.11092444944665,
+        "mean_batch": 42.9906577346094,
+        "L": 43.112136403983,
+    },
+    "O-BATCH-loss": {
+        "p_overflow": 0.0871438181351149,
+        "p_idle": 2.22323028875673e-18,
+        "mean_batch": 56.6220428370008,
+        "T_s": 12.405468454259,
+        "T_s_given_100_tokens": 4.84588611494492,
+    },
+}
 
 STAFFING = {  # load: smallest fleet for p_wait <= 0.2, its p_wait
     1: (3, 0.0909090909090909),
@@ -129,6 +168,50 @@ def test_two_costs_of_a_job():  # a ratio of expectations and an expectation of 
     assert ratio == pytest.approx(384.4, rel=1e-9)
     assert mean_of_ratios == pytest.approx(395.726836663898, rel=1e-9)
     assert mean_of_ratios / ratio - 1 == pytest.approx(0.0294662764409423, rel=1e-9)
+
+
+# K10: a server whose iterations of n requests take alpha + beta n: birth and death
+
+
+def batching(rate, alpha, beta, cap, tokens, queue):
+    """Give the law of the number of requests there, at most ``cap`` in the batch, with or without a queue behind."""
+
+    def served(n):
+        return min(n, cap) / ((alpha + beta * min(n, cap)) * tokens)
+
+    weights = [1.0]
+    for n in range(1, 4000 if queue else cap + 1):
+        weights.append(weights[-1] * rate / served(n))
+    total = math.fsum(weights)
+    return [weight / total for weight in weights], served(cap)
+
+
+def test_a_batching_server_with_a_queue():
+    law, fastest = batching(4, 0.02, 0.0005, 64, 256, queue=True)
+    known = BATCHING["O-BATCH-q"]
+    waiting = math.fsum((n - 64) * p for n, p in enumerate(law) if n > 64)
+    p_queue = math.fsum(law[64:])
+    found = {
+        "rho": 4 / fastest,
+        "max_jobs_per_s": fastest,
+        "max_tokens_per_s": 256 * fastest,
+        "p_queue": p_queue,
+        "p_empty": law[0],
+        "p_busy": 1 - law[0],
+        "Wq_s": waiting / 4,
+        "Wq_s_p99": math.log(p_queue / 0.01) / (fastest - 4),
+        "mean_batch": math.fsum(min(n, 64) * p for n, p in enumerate(law)),
+        "L": math.fsum(n * p for n, p in enumerate(law)),
+    }
+    assert found == pytest.approx(known, rel=1e-9)
+
+
+def test_a_batching_server_that_loses():
+    law, _ = batching(5, 0.02, 0.0005, 64, 256, queue=False)
+    batch = math.fsum(n * p for n, p in enumerate(law))
+    mean = batch / (5 * (1 - law[64]))
+    found = {"p_overflow": law[64], "p_idle": law[0], "mean_batch": batch, "T_s": mean}
+    assert found | {"T_s_given_100_tokens": mean * 100 / 256} == pytest.approx(BATCHING["O-BATCH-loss"], rel=1e-9)
 
 
 # K28: break-even
@@ -378,7 +461,9 @@ def test_typed_numbers_are_those_of_the_reference_results(cases):
     for load, (fleet, p_wait) in STAFFING.items():
         assert fleet == metrics["O-STAFF"][f"c_min_a{load}"]
         assert p_wait == metrics["O-STAFF"][f"p_wait_a{load}"]
-    assert compared > 300
+    for name, stated in BATCHING.items():
+        assert stated == {metric: metrics[name][metric] for metric in stated}
+    assert compared > 380
 
 
 @pytest.mark.skipif(not ORACLES.is_file(), reason="the reference results do not lie beside this checkout")

@@ -8,12 +8,12 @@ import pytest
 
 from sim import fleet
 from sim.faults import InputError
-from sim.jobs import API, HELD, Rows
-from sim.verify import invariants, verify, worlds
+from sim.jobs import API, HELD, HIRED, Rows
+from sim.verify import invariants, serving_worlds, verify, worlds
 from sim.verify.cases import read_cases, shipped
 from sim.verify.probes import OF_FLEET, OF_JOBS, OF_ROW, estimate, wish
 from sim.verify.rule import judge
-from sim.verify.theory import check_all, run_case
+from sim.verify.theory import check_all, run_case, wanted_values
 
 CASE = """
 - id: two_gpus
@@ -107,14 +107,14 @@ def test_another_parameter_moves_the_estimate(tmp_path):
 
 def test_a_report_has_the_contract(tmp_path, monkeypatch):
     monkeypatch.setattr(worlds, "QUICK", 20)
-    monkeypatch.setattr("sim.verify.run.QUICK", 20)
+    monkeypatch.setattr(serving_worlds, "QUICK", 5)
     seen = []
     text = CASE + "- {id: later, not_covered: needs serving}\n"
     found = verify(cases(tmp_path, text), quick=True, jobs=1, progress=lambda *done: seen.append(done))
     assert list(found["cases"][0]) == ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
     assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS), 0)
     assert found["not_covered"] == [{"id": "later", "reason": "needs serving"}]
-    assert found["reference_rows"] > 500
+    assert found["reference_rows"] == worlds.compare(range(20))[0] + serving_worlds.compare(range(5))[0] > 500
     assert found["rows_differing"] == 0
     assert seen[-1][0] == seen[-1][1]
     json.dumps(found, allow_nan=False)
@@ -208,6 +208,66 @@ expect:
     assert [row["pass"] for row in run_case(case(tmp_path, text))] == [True] * 4
 
 
+# Iterations: [0, 1.5] the first alone; [1.5, 3.5], [3.5, 5.5] and [5.5, 7.5] two, the longest; [7.5, 9] the third
+# alone, then the fourth. Two requests find one there, with whom they slow each other.
+REQUESTS = """
+id: three
+scenario:
+  horizon_days: 0.001
+  workload:
+    chat:
+      kind: inference
+      requests:
+        - {arrival_s: 0, prompt_tokens: 1, output_tokens: 4}
+        - {arrival_s: 1, prompt_tokens: 1, output_tokens: 1}
+        - {arrival_s: 1.2, prompt_tokens: 1, output_tokens: 3}
+        - {arrival_s: 20, prompt_tokens: 1, output_tokens: 2}
+  plans:
+    fleet:
+      held:
+        gpu:
+          gpus: 1
+          nodes: 1
+          usd_per_node_h: 1
+          serve:
+            {base_ms: 1000, per_request_ms: 500, per_prefill_token_us: 500000, floor_ms: 1500, kv_tokens: 99,
+             max_num_seqs: 2, token_budget: 2}
+    api:
+      api: {usd_per_million_input_tokens: 1, usd_per_million_output_tokens: 1, ttft_s: 1}
+replications: 1
+expect:
+  - {key: probes.fleet.jobs.2.start_h, value: 0.000972222222222222, kind: exact}
+  - {key: probes.fleet.jobs.2.end_s, value: 9, kind: exact}
+  - {key: probes.fleet.jobs.2.sojourn_h, value: 0.00216666666666667, kind: exact}
+  - {key: probes.fleet.jobs.2.seconds_per_token, value: 2.6, kind: exact}
+  - {key: probes.fleet.classes.chat.queued_share, value: 0.25, kind: exact}
+  - {key: probes.fleet.classes.chat.crowded_share, value: 0.5, kind: exact}
+  - {key: probes.fleet.all.held_service_s, value: 4.5, kind: exact}
+  - {key: probes.fleet.classes.chat.held_ms_per_token, value: 1800, kind: exact}
+  - {key: probes.fleet.classes.chat.us_per_token, value: 2118750, kind: exact}
+  - {key: probes.fleet.classes.chat.held_sojourn_square_s2, value: 33.085, kind: exact}
+  - {key: plans.fleet.classes.chat.wait_s.all.p95, value: 2.03, kind: exact}
+  - {key: plans.fleet.classes.chat.ttft_s.held.p50, value: 2.0, kind: exact}
+  - {key: probes.api.all.queued_share, value: null, kind: exact}
+  - {key: probes.api.all.crowded_share, value: null, kind: exact}
+"""
+
+
+def test_probes_of_requests(tmp_path):
+    assert [row for row in run_case(case(tmp_path, REQUESTS)) if not row["pass"]] == []
+
+
+def test_percentiles_of_requests_keep_the_values_they_need(tmp_path):
+    found = case(tmp_path, REQUESTS)
+    assert wanted_values(found) == {
+        ("fleet", "chat", f"{duration}_s.{server}") for duration in ("wait", "ttft") for server in ("held", "api")
+    }
+    limited = REQUESTS.replace("  horizon", "  equal_work: {ttft_p95_s: 1}\n  horizon")
+    assert ("api", "chat", "ttft_s.held") in wanted_values(case(tmp_path, limited))
+    by_hours = REQUESTS.replace("wait_s.all.p95, value: 2.03", "wait_held_h.p95, value: 0.000563888888888889")
+    assert run_case(case(tmp_path, by_hours))[10]["pass"]
+
+
 def test_every_probe_has_its_words():
     for name, probe in (OF_JOBS | OF_FLEET).items():
         assert probe.text, name
@@ -295,6 +355,33 @@ def test_an_invariant_can_fail(monkeypatch):
     monkeypatch.setattr(invariants, "_served", late)
     assert not invariants.run_invariant(invariants.waits_are_within_patience)["pass"]
     assert not invariants.run_invariant(invariants.fleet_is_never_over_full)["pass"]
+
+
+@pytest.mark.parametrize(
+    ("column", "check"),
+    [
+        ("start", invariants.every_request_has_one_outcome),
+        ("replica", invariants.every_request_has_one_outcome),
+        ("gpu_time", invariants.requests_share_the_busy_time),
+        ("busy", invariants.busy_within_windows),
+        ("batch_time", invariants.busy_within_windows),
+    ],
+)
+def test_an_invariant_of_requests_can_fail(monkeypatch, column, check):
+    served = invariants._requests_served()
+    wrong = [
+        (pool, requests, replace(rows, **{column: getattr(rows, column) * 9 + 9})) for pool, requests, rows in served
+    ]
+    monkeypatch.setattr(invariants, "_requests_served", lambda: wrong)
+    assert not invariants.run_invariant(check)["pass"]
+
+
+def test_the_mixed_scenario_has_what_it_promises():
+    counts = np.zeros(5, np.int64)
+    for _, _, rows in invariants._requests_served():
+        counts += np.bincount(rows.outcome, minlength=5)
+        counts[HIRED] += np.count_nonzero(rows.preempted)  # no request is hired for
+    assert (counts > 50).all()
 
 
 def test_shipped_files_are_found_and_complete():

@@ -8,10 +8,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sim import fleet
-from sim.jobs import API, HELD, HIRED, NOT_STARTED, Paths, Rows
+from sim.jobs import API, HELD, HIRED, NOT_STARTED, REFUSED, Paths, Rows
+from sim.money import LINES
+from sim.requests import RequestRows, Requests
 from sim.scenario import Scenario, Tree, build, with_settings
+from sim.study.pools import Pool
 from sim.study.simulate import Experiment, Outcome
 from sim.study.study import run
 from sim.units import Floats
@@ -19,6 +23,7 @@ from sim.verify.worlds import world
 
 _CLOSE: Final = 1e-9
 _REPLICATIONS: Final = range(20)
+_OUTCOMES: Final = (NOT_STARTED, HELD, API, REFUSED)
 Found = tuple[int, int]
 
 _SCENARIO: Final[dict[str, Any]] = {
@@ -66,10 +71,133 @@ _SCENARIO: Final[dict[str, Any]] = {
     },
 }
 
+_TERMS: Final = {"base_ms": 24, "per_request_ms": 0.8, "per_kv_token_us": 1.2, "per_prefill_token_us": 240}
+_API: Final = {
+    "usd_per_million_tokens": 8,
+    "hours_per_million_tokens": 1,
+    "usd_per_million_input_tokens": 0.5,
+    "usd_per_million_cached_tokens": 0.1,
+    "usd_per_million_output_tokens": 2,
+    "ttft_s": {"law": "lognormal", "mean": 0.5, "cv": 1},
+    "seconds_per_output_token": 0.01,
+}
+_MIXED: Final[dict[str, Any]] = {
+    "name": "mixed",
+    "seed": 6,
+    "horizon_days": 0.1,
+    "warm_up_days": 0.012,
+    "allocation": {"window_days": 0.02},
+    "equal_work": {"settle_usd_per_job": 3},
+    "workload": {
+        "tune": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 150},
+            "tokens_millions": {"law": "gamma", "mean": 1, "cv": 0.7},
+            "hours_per_million_tokens": 0.3,
+            "gpus": 2,
+        },
+        "chat": {
+            "kind": "inference",
+            "arrivals": {"law": "poisson", "rate_per_second": 0.25},
+            "prompt_tokens": {"law": "lognormal", "mean": 300, "cv": 2},
+            "output_tokens": {"law": "lognormal", "mean": 200, "cv": 1},
+            "cached_share": 0.3,
+            "adapters": {"count": 5, "zipf": 1},
+        },
+        "code": {
+            "kind": "inference",
+            "arrivals": {"law": "poisson", "rate_per_second": 0.1, "batch": {"law": "geometric", "mean": 3}},
+            "prompt_tokens": {"law": "gamma", "mean": 900, "cv": 1},
+            "output_tokens": {"law": "exponential", "mean": 150},
+        },
+    },
+    "plans": {
+        "own": {
+            "held": {
+                "box": {"gpus": 4, "nodes": 2, "usd_per_node_h": 9},
+                "fast": {
+                    "gpus": 4,
+                    "nodes": 1,
+                    "usd_per_node_h": 12,
+                    "serve": _TERMS
+                    | {
+                        "gpus_per_replica": 2,
+                        "kv_tokens": 2500,
+                        "max_num_seqs": 8,
+                        "token_budget": 256,
+                        "classes": ["chat"],
+                        "frontend_ms": 20,
+                        "adapters": {"slots": 2, "load_ms": 50},
+                    },
+                },
+                "cheap": {
+                    "gpus": 1,
+                    "nodes": 1,
+                    "usd_per_node_h": 2,
+                    "serve": _TERMS
+                    | {
+                        "kv_tokens": 4000,
+                        "max_num_seqs": 16,
+                        "token_budget": 128,
+                        "join_lag": 1,
+                        "classes": ["code"],
+                    },
+                },
+            },
+            "staff": {"engineers": 1, "usd_per_year": 200_000},
+            "overhead_usd_per_year": 10_000,
+        },
+        "hybrid": {
+            "held": {
+                "box": {"gpus": 4, "nodes": 1, "usd_per_node_h": 9},
+                "cheap": {
+                    "gpus": 1,
+                    "nodes": 2,
+                    "usd_per_node_h": 2,
+                    "serve": _TERMS
+                    | {
+                        "kv_tokens": 3000,
+                        "max_num_seqs": 8,
+                        "token_budget": 512,
+                        "overflow_above": 6,
+                        "adapters": {"slots": 3, "load_ms": 50, "slowdown": 0.05},
+                    },
+                },
+            },
+            "api": _API,
+            "patience_hours": 0.5,
+            "staff": {"engineers": 1, "usd_per_year": 100_000},
+        },
+        "chat_only": {
+            "hired": {"box": {"gpus": 2, "usd_per_node_h": 6}},
+            "held": {
+                "each": {
+                    "gpus": 1,
+                    "nodes": 5,
+                    "usd_per_node_h": 2,
+                    "serve": _TERMS
+                    | {
+                        "kv_tokens": 9000,
+                        "max_num_seqs": 8,
+                        "token_budget": 64,
+                        "classes": ["chat"],
+                        "adapters": {"placement": "dedicated"},
+                    },
+                },
+            },
+            "api": {key: price for key, price in _API.items() if "million_tokens" not in key},
+        },
+        "api": {"api": _API, "overhead_usd_per_year": 10_000},
+    },
+}
+"""Fine-tunes on nodes, requests on replicas with too small caches, overflow, doors, adapters: all that costs."""
 
-def scenario(**settings: Any) -> Scenario:
-    """Make the scenario that the checks run, with some keys (dots as ``__``) set otherwise."""
-    tree = Tree(build_values(_SCENARIO))
+_SCENARIOS: Final = (_SCENARIO, _MIXED)
+
+
+def scenario(values: dict[str, Any] = _SCENARIO, **settings: Any) -> Scenario:
+    """Make a scenario that the checks run, with some keys (dots as ``__``) set otherwise."""
+    tree = Tree(build_values(values))
     return build(with_settings(tree, {key.replace("__", "."): value for key, value in settings.items()}))
 
 
@@ -88,9 +216,27 @@ def _sum(found: list[Found]) -> Found:
     return sum(each[0] for each in found), sum(each[1] for each in found)
 
 
-def _outcomes(**settings: Any) -> dict[str, Outcome]:
-    """Run the scenario."""
-    return Experiment.of(scenario(**settings), 5).piece(_REPLICATIONS)
+def _outcomes(values: dict[str, Any] = _SCENARIO, **settings: Any) -> dict[str, Outcome]:
+    """Run a scenario."""
+    return Experiment.of(scenario(values, **settings), 5).piece(_REPLICATIONS)
+
+
+def _all_outcomes(**settings: Any) -> list[Outcome]:
+    """Run every scenario under each of its plans."""
+    return [outcome for values in _SCENARIOS for outcome in _outcomes(values, **settings).values()]
+
+
+def _requests_served() -> list[tuple[Pool, Requests, RequestRows]]:
+    """Serve the requests of the mixed scenario under each plan."""
+    ready = Experiment.of(scenario(_MIXED), 5)
+    work = ready.work(_REPLICATIONS)
+    return [each for name in ready.fleets for each in ready.served(name, work).requests]
+
+
+def _per_replication(requests: Requests, values: npt.NDArray[Any]) -> Floats:
+    """Sum values of requests in each replication."""
+    replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
+    return np.asarray(np.bincount(replication, values, requests.replications))
 
 
 def _served(**settings: Any) -> list[tuple[Experiment, str, Paths, Any, Rows]]:
@@ -103,9 +249,10 @@ def _served(**settings: Any) -> list[tuple[Experiment, str, Paths, Any, Rows]]:
 def lines_sum_to_the_bill() -> Found:
     """Each bill's lines, one by one, sum to its total as the estimates state it."""
     found = []
-    for each in run(scenario(), len(_REPLICATIONS)).result["plans"].values():
-        lines = [line.value for name, line in each["bill_usd"].items() if name != "total"]
-        found.append(_broken(np.array([sum(lines)]), np.array([each["bill_usd"]["total"].value])))
+    for values in _SCENARIOS:
+        for each in run(scenario(values), 5).result["plans"].values():
+            lines = [line.value for name, line in each["bill_usd"].items() if name != "total"]
+            found.append(_broken(np.array([sum(lines)]), np.array([each["bill_usd"]["total"].value])))
     return _sum(found)
 
 
@@ -115,16 +262,31 @@ def jobs_carry_the_bill() -> Found:
         [
             _broken(outcome.total("fully_loaded"), outcome.bills)
             for rule in ("gpu_time", "equal")
-            for outcome in _outcomes(allocation__rule=rule, allocation__window_days=7).values()
+            for values, window in ((_SCENARIO, 7), (_MIXED, 0.03))
+            for outcome in _outcomes(values, allocation__rule=rule, allocation__window_days=window).values()
             if (outcome.total("jobs") > 0).all()
         ]
     )
 
 
+def the_platform_carries_what_is_shared() -> Found:
+    """Where nothing is shared out, jobs carry what they caused: the bill less idle, staff, overhead, the uncounted."""
+    found = []
+    shared = [LINES.index(line) for line in ("held_idle", "staff", "overhead")]
+    for plan, outcome in _outcomes(_MIXED, allocation__rule="platform", warm_up_days=0).items():
+        own = outcome.total("fully_loaded")
+        found.append(_broken(own, outcome.bills - outcome.lines[:, shared].sum(axis=1)))
+        if plan != "chat_only":  # there, rented nodes round up to the second
+            found.append(_broken(own, outcome.total("attributed")))
+    return _sum(found)
+
+
 def windows_move_no_mean() -> Found:
     """Another window of allocation moves neither the bill nor the sum of what jobs cost."""
-    narrow, wide = _outcomes(allocation__window_days=3), _outcomes(allocation__window_days=55)
-    pairs = [(narrow[name], wide[name]) for name in narrow]
+    pairs = []
+    for values, short, long in ((_SCENARIO, 3, 55), (_MIXED, 0.01, 0.088)):
+        narrow, wide = (_outcomes(values, allocation__window_days=window) for window in (short, long))
+        pairs += [(narrow[name], wide[name]) for name in narrow]
     return _sum(
         [_broken(a.bills, b.bills) for a, b in pairs]
         + [_broken(a.total("attributed"), b.total("attributed")) for a, b in pairs]
@@ -156,7 +318,7 @@ def sums_count_every_job() -> Found:
 
 def allocated_within_paid() -> Found:
     """GPU time given to jobs never exceeds GPU time paid for."""
-    pairs = [(each.allocated, each.paid) for each in _outcomes().values()]
+    pairs = [(each.allocated, each.paid) for each in _all_outcomes()]
     return _sum([(len(given), int(np.count_nonzero(given > paid * (1 + _CLOSE)))) for given, paid in pairs])
 
 
@@ -256,6 +418,89 @@ def plans_see_the_same_path() -> Found:
     return looked, broken
 
 
+def every_request_has_one_outcome() -> Found:
+    """Each request is served by a replica, by the API, or not: its instants, its GPU time and its replica agree."""
+    found = []
+    for pool, requests, rows in _requests_served():
+        arrival, start, first, end = requests.arrival, rows.start, rows.first_token, rows.end
+        ordered = (start >= arrival) & (first >= start) & (end >= first)
+        by_replica = ordered & (rows.replica >= 0) & (rows.gpu_time >= 0) & (rows.preempted >= 0)
+        nothing = (rows.replica == -1) & (rows.gpu_time == 0) & (rows.preempted == 0)
+        by_api = ordered & nothing & (start == arrival)
+        none = nothing & (start == -1) & (first == -1) & (end == -1)
+        right = np.choose(np.searchsorted(_OUTCOMES, rows.outcome), [none, by_replica, by_api, none], mode="clip")
+        right &= np.isin(rows.outcome, _OUTCOMES)
+        if pool.replicas is not None:
+            right &= rows.replica < pool.replicas.count
+        found.append((len(requests), int(np.count_nonzero(~right))))
+    return _sum(found)
+
+
+def requests_share_the_busy_time() -> Found:
+    """GPU times of the requests sum to the GPU time in which replicas were busy."""
+    return _sum(
+        [
+            _broken(_per_replication(requests, rows.gpu_time), rows.busy.sum(axis=1) * pool.replicas.gpus)
+            for pool, requests, rows in _requests_served()
+            if pool.replicas is not None
+        ]
+    )
+
+
+def busy_within_windows() -> Found:
+    """No window is busier than its replicas are many, and batches lie between one request and all seats."""
+    looked = broken = 0
+    for pool, _, rows in _requests_served():
+        if (rules := pool.replicas) is not None:
+            busy = rows.busy.sum(axis=1)
+            over = rows.busy > np.diff(rules.edges) * rules.count * (1 + _CLOSE)
+            odd = (rows.batch_time < busy * (1 - _CLOSE)) | (rows.batch_time > busy * rules.max_num_seqs * (1 + _CLOSE))
+            looked += rows.busy.size + len(busy)
+            broken += int(np.count_nonzero(over) + np.count_nonzero(odd))
+    return looked, broken
+
+
+def every_request_and_token_is_counted() -> Found:
+    """All requests that came, and their tokens, are among those held, handed over, refused or not started."""
+    ready = Experiment.of(scenario(_MIXED), 5)
+    work = ready.work(_REPLICATIONS)
+    found = []
+    for plan in ready.fleets:
+        served = ready.served(plan, work)
+        classes = ready.charged(plan, served)[0].classes
+        for pool, requests, _ in served.requests:
+            its = [classes[name] for name in pool.classes]
+            total = {name: np.sum([each.total(name) for each in its], axis=0) for name in its[0].layout.sums}
+            counted = requests.arrival >= ready.opens
+            found += [
+                _broken(total["jobs"], _per_replication(requests, counted)),
+                _broken(total["held"] + total["api"] + total["not_started"], total["jobs"]),
+                _broken(total["prompt_tokens"], _per_replication(requests, counted * requests.prompt * 1e-6)),
+                _broken(total["output_tokens"], _per_replication(requests, counted * requests.output * 1e-6)),
+            ]
+    return _sum(found)
+
+
+def plans_see_the_same_requests() -> Found:
+    """Under every plan the same requests come at the same instants, whoever serves them together."""
+    ready = Experiment.of(scenario(_MIXED), 5)
+    looked = broken = 0
+    columns = ("arrival", "prompt", "output", "adapter")
+    for number, name in enumerate(ready.scenario.workload):
+        if name in ready.scenario.tunes:
+            continue
+        seen = []
+        for plan in ready.fleets:
+            alone = ready.scenario.model_copy(update={"plans": {plan: ready.scenario.plans[plan]}})
+            its = Experiment.of(alone, 5).work(_REPLICATIONS).requests
+            requests = next(each for classes, each in its.items() if name in classes)
+            seen.append([getattr(requests, column)[requests.job_class == number] for column in columns])
+        for other in seen[1:]:
+            looked += len(other[0])
+            broken += not all(np.array_equal(a, b) for a, b in zip(seen[0], other, strict=True))
+    return looked, broken
+
+
 INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
     lines_sum_to_the_bill,
     jobs_carry_the_bill,
@@ -268,6 +513,12 @@ INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
     waits_are_within_patience,
     more_nodes_never_wait_longer,
     plans_see_the_same_path,
+    the_platform_carries_what_is_shared,
+    every_request_has_one_outcome,
+    requests_share_the_busy_time,
+    busy_within_windows,
+    every_request_and_token_is_counted,
+    plans_see_the_same_requests,
 )
 """All checks; a check's name is its function's."""
 

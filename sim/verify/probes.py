@@ -12,17 +12,20 @@ import numpy as np
 
 from sim.estimate import Estimate, jackknife
 from sim.jobs import API
+from sim.requests import Requests
 from sim.scenario.inputs import nearest
-from sim.units import to_hours
+from sim.units import TICKS_PER_SECOND, to_hours
 from sim.verify.sums import (
     Served,
     Sums,
     of_api,
     of_busy_periods,
+    of_crowds,
     of_end,
     of_jobs,
     of_money,
     of_queue,
+    of_requests,
 )
 
 Formula = Callable[[Mapping[str, Any]], Any]
@@ -82,6 +85,35 @@ OF_JOBS: Final = {
         "wait on own nodes over all jobs: overflow at once", of_jobs, _ratio("held_wait", "jobs")
     ),
     "held_sojourn_h": Probe("mean sojourn of jobs served on own nodes", of_jobs, _ratio("held_sojourn", "held")),
+    "held_sojourn_sd_s": Probe(
+        "standard deviation of the sojourn of requests on own replicas",
+        of_requests,
+        _root(_variance("sojourn2", "sojourn", "held")),
+    ),
+    "held_sojourn_square_s2": Probe("mean square of that sojourn", of_requests, _ratio("sojourn2", "held")),
+    "queued_share": Probe(
+        "share of requests on own replicas that waited longer than the longest iteration",
+        of_requests,
+        _ratio("queued", "held"),
+    ),
+    "crowded_share": Probe(
+        "share of requests on own replicas that find so many there that one more makes iterations longer",
+        of_crowds,
+        _ratio("crowded", "held"),
+    ),
+    "held_service_s": Probe(
+        "mean time of requests on own replicas from start to end", of_requests, _ratio("service", "held")
+    ),
+    "held_ms_per_token": Probe(
+        "that time over the tokens written, in all",
+        of_requests,
+        lambda total: 1e3 * total["service"] / total["output"],
+    ),
+    "us_per_token": Probe(
+        "mean over requests on own replicas of microseconds from arrival to end by tokens written",
+        of_requests,
+        lambda total: 1e6 * total["per_token"] / total["held"],
+    ),
     "overflow_of_waiting_share": Probe(
         "share of those who wait that leave for the API", of_jobs, _ratio("left_waiting", "waited")
     ),
@@ -134,6 +166,9 @@ OF_ROW: Final = {
     "start_h": "when it started or was handed over",
     "end_h": "when it ended",
     "wait_h": "how long it waited",
+    "sojourn_h": "from its arrival to its end",
+    "end_s": "when it ended, in seconds",
+    "seconds_per_token": "from its arrival to its end by tokens written; of a request",
     "overflowed": "1 where it went to the API, else 0",
 }
 
@@ -206,4 +241,11 @@ def of_row(wished: Wish, served: Served) -> float | None:
         return float(rows.outcome[row] == API)
     if start < 0:
         return None
-    return float(to_hours({"start_h": start, "end_h": end, "wait_h": start - arrival}[wished.name]))
+    if wished.name == "end_s":
+        return float(end / TICKS_PER_SECOND)
+    if wished.name == "seconds_per_token":
+        if not isinstance(served.paths, Requests):
+            return None
+        return float((end - arrival) / TICKS_PER_SECOND / served.paths.output[row])
+    ticks = {"start_h": start, "end_h": end, "wait_h": start - arrival, "sojourn_h": end - arrival}
+    return float(to_hours(ticks[wished.name]))

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, mapper, pool
+from sim.verify import serving_worlds, worlds
 from sim.verify.cases import Case, read_cases, shipped
 from sim.verify.invariants import INVARIANTS, run_invariant
 from sim.verify.theory import check_all, run_case
-from sim.verify.worlds import FULL, QUICK, compare
 
 _WORLDS_A_STEP: Final = 50
 _SHORT: Final = 5_000
@@ -35,10 +35,20 @@ def _groups(cases: list[Case], quick: bool) -> list[list[Case]]:
     return [short, *([case] for case in sorted(long, key=jobs))]
 
 
+def _comparisons(quick: bool) -> list[Callable[[], tuple[int, int]]]:
+    """Cut the comparison of kernel and reference, on nodes and on replicas, into steps."""
+    steps: list[Callable[[], tuple[int, int]]] = []
+    for kind in (worlds, serving_worlds):
+        count = kind.QUICK if quick else kind.FULL
+        ranges = (range(first, min(first + _WORLDS_A_STEP, count)) for first in range(0, count, _WORLDS_A_STEP))
+        steps.extend(partial(kind.compare, numbers) for numbers in ranges)
+    return steps
+
+
 def verify(
     cases: Path | None = None, quick: bool = False, jobs: int = 0, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Check the program against theory, against the SimPy fleet, and against what must always hold.
+    """Check the program against theory, against the SimPy fleets, and against what must always hold.
 
     Parameters
     ----------
@@ -64,8 +74,7 @@ def verify(
     """
     found = read_cases([cases] if cases is not None else shipped())
     check_all(found.cases)
-    worlds = QUICK if quick else FULL
-    steps = [range(first, min(first + _WORLDS_A_STEP, worlds)) for first in range(0, worlds, _WORLDS_A_STEP)]
+    steps = _comparisons(quick)
     total = len(steps) + len(INVARIANTS) + len(found.cases)
     done = itertools.count(1)
 
@@ -83,7 +92,7 @@ def verify(
     by_id = {
         case.id: row for group, part in zip(groups, rows, strict=True) for case, row in zip(group, part, strict=True)
     }
-    compared = each(compare, steps)
+    compared = each(lambda step: step(), steps)
     invariants = each(run_invariant, INVARIANTS)
     table = [row for case in found.cases for row in by_id[case.id]]
     verdicts = [row["pass"] for row in table] + [row["pass"] for row in invariants]

@@ -14,7 +14,7 @@ from sim.reference.replicas import boundaries
 from sim.requests import NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
 from sim.units import FINE, NEVER, Ticks
 
-FULL, QUICK = 1000, 100
+FULL, QUICK = 300, 60
 """How many worlds."""
 
 _SEED: Final = 977

@@ -11,9 +11,9 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.jobs import API, HELD, NOT_STARTED, Fleet, Paths, Rows
-from sim.requests import RequestRows, Requests
+from sim.requests import Replicas, RequestRows, Requests
 from sim.study.simulate import Outcome
-from sim.units import NEVER, TICKS_PER_HOUR, Floats, Ticks
+from sim.units import FINE, NEVER, TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
 
 Sums = dict[str, Floats]
 """By name, one value a replication."""
@@ -22,12 +22,16 @@ _OF_JOBS = (
     "jobs", "held", "waited", "held_waited", "left_waiting", "known", "wait", "wait2", "held_wait", "held_sojourn",
     "cost", "cost2",
 )  # fmt: skip
+_OF_REQUESTS = ("held", "queued", "output", "service", "sojourn", "sojourn2", "per_token")
 _OF_BUSY = ("periods", "length", "length2", "served")
 
 
 @dataclass(frozen=True)
 class Served:
-    """Some replications of one plan: the jobs, what became of them, and between which ticks things are counted."""
+    """Some replications of one plan: the jobs, what became of them, and between which ticks things are counted.
+
+    ``replicas`` are those that served the jobs, where these are requests that own replicas served.
+    """
 
     fleet: Fleet
     paths: Paths | Requests
@@ -35,6 +39,7 @@ class Served:
     outcome: Outcome
     attributed: Floats
     opens: int
+    replicas: Replicas | None = None
 
     @property
     def hours(self) -> float:
@@ -93,6 +98,73 @@ def of_jobs(served: Served, wanted: int) -> Sums:
     hours = np.full(paths.replications, served.hours)
     columns["waited_known"] = columns["held_waited"] + columns["left_waiting"]
     return columns | {"not_held": not_held, "not_held2": np.square(not_held), "hours": hours}
+
+
+def _longest_iteration(rules: Replicas) -> int:
+    """Bound how long an iteration can last, in microseconds: a full cache, and all seats or all prefill."""
+    seats, budget = rules.max_num_seqs, rules.token_budget
+    decoding = rules.per_request * seats + rules.per_prefill_token * (budget - seats)
+    tokens = max(decoding, rules.per_prefill_token * budget) + rules.per_kv_token * rules.kv_tokens
+    longest = max(rules.floor, rules.base + tokens + rules.prefill) + rules.load * rules.slots
+    return -(-longest // FINE)
+
+
+@kernel
+def _sum_requests(
+    offsets: Ticks, arrival: Ticks, output: Ticks, job_class: Ticks, start: Ticks, end: Ticks, outcome: Ticks,
+    wanted: int, opens: int, longest: int, sums: Floats,
+) -> None:  # fmt: skip
+    """Sum over the counted requests of one class, or of all where ``wanted`` is -1; columns as in ``_OF_REQUESTS``."""
+    for r in range(len(offsets) - 1):
+        for j in range(offsets[r], offsets[r + 1]):
+            if arrival[j] < opens or outcome[j] != HELD or (wanted >= 0 and job_class[j] != wanted):
+                continue
+            sojourn = (end[j] - arrival[j]) / TICKS_PER_SECOND
+            sums[r, 0] += 1
+            sums[r, 1] += start[j] - arrival[j] > longest
+            sums[r, 2] += output[j]
+            sums[r, 3] += (end[j] - start[j]) / TICKS_PER_SECOND
+            sums[r, 4] += sojourn
+            sums[r, 5] += sojourn * sojourn
+            sums[r, 6] += sojourn / output[j]
+
+
+def of_requests(served: Served, wanted: int) -> Sums:
+    """Sum over the counted requests of a class (-1: of all) that own replicas served; NaN where there are none such.
+
+    ``queued`` waited longer than the longest iteration: who comes while a seat is free waits for the next boundary.
+    ``service`` (from start to end), ``sojourn`` (from arrival to end), ``per_token`` (sojourn by tokens written): in
+    seconds.
+    """
+    requests, rows, rules = served.paths, served.rows, served.replicas
+    if rules is None or not isinstance(requests, Requests):
+        return {name: np.full(requests.replications, np.nan) for name in _OF_REQUESTS}
+    sums = np.zeros((requests.replications, len(_OF_REQUESTS)))
+    _sum_requests(
+        requests.offsets, requests.arrival, requests.output, requests.job_class, rows.start, rows.end, rows.outcome,
+        wanted, served.opens, _longest_iteration(rules), sums,
+    )  # fmt: skip
+    return dict(zip(_OF_REQUESTS, sums.T, strict=True))
+
+
+def of_crowds(served: Served, wanted: int) -> Sums:
+    """Count the requests that find so many at their replica, queued or running, that one more slows its iterations."""
+    requests, rows, rules = served.paths, served.rows, served.replicas
+    sums = np.zeros((requests.replications, 2))
+    if rules is None or not isinstance(rows, RequestRows):
+        return {"held": sums[:, 0] * np.nan, "crowded": sums[:, 1] * np.nan}
+    alike = NEVER if rules.per_request == 0 else (rules.floor - rules.base) // rules.per_request
+    counted = requests.arrival >= served.opens
+    if wanted >= 0:
+        counted &= requests.job_class == wanted
+    held = rows.outcome == HELD
+    for r, (first, last) in enumerate(pairwise(requests.offsets)):
+        for number in range(rules.count):
+            mine = first + np.flatnonzero(held[first:last] & (rows.replica[first:last] == number))
+            gone = np.searchsorted(np.sort(rows.end[mine] - rules.frontend), requests.arrival[mine], side="right")
+            crowded = np.arange(len(mine)) - gone >= alike
+            sums[r] += np.count_nonzero(counted[mine]), np.count_nonzero(crowded & counted[mine])
+    return {"held": sums[:, 0], "crowded": sums[:, 1]}
 
 
 @kernel

@@ -15,6 +15,7 @@ from sim.estimate.interval import plain
 from sim.faults import Fault, InputError
 from sim.money import Shares
 from sim.scenario.inputs import nearest
+from sim.study.fold_requests import DURATIONS, SERVERS
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
 from sim.study.simulate import Served as PlanServed
@@ -94,14 +95,28 @@ def check_all(cases: Iterable[Case]) -> None:
 
 def wanted_values(case: Case) -> set[tuple[str, str, str]]:
     """Find of which plan, class and measure the values of single jobs are needed."""
-    scenario = case.scenario
-    wanted = {("wait_h", plan, name) for plan in scenario.plans for name in scenario.workload}
-    wanted = {(plan, name, measure) for measure, plan, name in wanted if scenario.equal_work.wait_p95_hours is not None}
+    scenario, rules = case.scenario, case.scenario.equal_work
+    limits = {"wait_h": rules.wait_p95_hours, "ttft_s": rules.ttft_p95_s}
+    asked = {
+        (plan, name, measure)
+        for measure, limit in limits.items()
+        for plan in scenario.plans
+        for name in scenario.workload
+        if limit is not None
+    }
     for row in case.expect:
         steps = [step for step in row.key.split(".") if step != _COSTS]
-        if steps[0] == "plans" and len(steps) >= 6 and steps[5].startswith("p"):
-            wanted.add((steps[1], steps[3], steps[4]))
-    return wanted
+        if steps[0] == "plans" and len(steps) >= 6 and any(step.startswith("p") for step in steps[5:]):
+            asked.add((steps[1], steps[3], steps[4]))
+    return {(plan, name, each) for plan, name, measure in asked for each in _values_of(name in scenario.chats, measure)}
+
+
+def _values_of(requests: bool, measure: str) -> list[str]:
+    """Name the values from which percentiles of a measure are taken: of requests by server, in seconds."""
+    duration = measure.rpartition("_")[0]
+    if requests and (duration in DURATIONS or measure == "wait_held_h"):
+        return [f"{duration.removesuffix('_held')}_s.{server}" for server in SERVERS]
+    return [measure]
 
 
 def _slim(outcome: Outcome, plan: str, wanted: set[tuple[str, str, str]]) -> Outcome:
@@ -146,7 +161,7 @@ def _side(
     first = len(shares) - len(done.requests)
     for (pool, requests, rows), each in zip(done.requests, shares[first:], strict=True):
         if name in pool.classes or (name is None and not ready.scenario.tunes):
-            return Served(its_fleet, requests, rows, outcome, each.attributed, opens)
+            return Served(its_fleet, requests, rows, outcome, each.attributed, opens, pool.replicas)
     return Served(its_fleet, done.paths, done.rows, outcome, shares[0].attributed, opens)
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from test_faults import ROOT, cli, here
+from refusals import ROOT, cli, here
 from worlds import ARTICLE
 
 import sim
@@ -64,7 +64,7 @@ def test_every_shipped_scenario_is_good():
 def test_check_tells_loads_prices_and_their_sources(article):
     _, out, _ = here("check", article, "--set", f"{RATE}=13")
     lines = out.splitlines()
-    assert lines[0] == f"{article}: good; 390 jobs expected in 30 days"
+    assert lines[0] == f"{article}: good; 390 jobs and requests expected in 30 days"
     assert lines[1] == "offered load: 8.667 GPUs (erlangs)"
     assert "plan `reserved`: 8 GPUs held" in lines
     assert "19.22 USD per node hour (list price, from 2020-11-02, seen 2023-10-31: the article's 1-year" in out

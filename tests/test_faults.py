@@ -7,8 +7,7 @@ import json
 import re
 
 import pytest
-from full import BAD_NUMBERS, EVERY_NUMBER, numbers_of  # noqa: F401 - test_inference_scenario has them from here
-from refusals import ROOT, cli, faults, here, refused  # noqa: F401 - test_cli has them from here
+from refusals import faults, here, refused
 from studies import RATE
 from worlds import ARTICLE, scenario
 

@@ -29,7 +29,10 @@ def listed(*sizes) -> dict:
     return {"kind": "inference", "requests": rows}
 
 
-NOBODY = "plans.own must have something that serves class `chat`: held nodes with `serve`, or token prices"
+NOBODY = (
+    "plans.own must have something that serves class `chat`: held nodes (1 or more) with `serve`, "
+    "or an `api` with token prices"
+)
 NO_PACE = (
     f"{SERVE} must have a pace in which a token takes time: give base_ms, per_request_ms or floor_ms",
     f"{GROUP} must have a pace in which no iteration lasts longer than a day; a full one would last 1e+05 s",
@@ -37,7 +40,7 @@ NO_PACE = (
 NO_ROOM = f"{SERVE} must have room for 100001 tokens of a request of `chat` in KV cache, got kv_tokens 100000"
 NO_MODEL = f"{GROUP} must have a replica that can run its model: "
 NO_API = f"{SERVE}.overflow_above must have an `api` with token prices to overflow to"
-NO_RULES = "plans.hybrid.held.gpu.serve must have `adapters`, because class `chat` names 3"
+NO_RULES = "plans.hybrid.held.gpu.serve must have `adapters`, because class `chat` names 3 of them"
 TAKEN = "plans.own.held.other.serve must not serve class `chat`, which `gpu` serves; give both `classes`"
 REFUSED = {
     "a model larger than its GPU": (
@@ -85,12 +88,12 @@ REFUSED = {
     ),
     "a class that is none": (
         {f"{SERVE}.classes": ["chat", "chad"]},
-        [f"{SERVE} must name classes of kind inference, got `chad`"],
+        [f"{SERVE} must name classes of kind inference, got `chad`; did you mean `chat`?"],
     ),
     "a class of fine-tunes": (
         {"workload.tuning": TUNING, f"{SERVE}.classes": ["chat", "tuning"]},
         [
-            f"{SERVE} must name classes of kind inference, got `tuning`",
+            f"{SERVE} must name classes of kind inference, got `tuning`; choose from `chat`",
             *(
                 f"plans.{plan} must have something that runs class `tuning`: "
                 "held nodes, `hired`, or an `api` that trains"
@@ -100,11 +103,11 @@ REFUSED = {
     ),
     "adapters without rules": (
         {f"{CLASS}.adapters": {"count": 3}},
-        [f"{SERVE} must have `adapters`, because class `chat` names 3", NO_RULES],
+        [f"{SERVE} must have `adapters`, because class `chat` names 3 of them", NO_RULES],
     ),
     "adapters of their own, too few replicas": (
         {f"{CLASS}.adapters": {"count": 3}, f"{SERVE}.adapters": DEDICATED},
-        [f"{SERVE} must have a replica for each of the 3 adapters of `chat`, got 1 replicas", NO_RULES],
+        [f"{SERVE} must have a replica for each of the 3 adapters of `chat`, got 1", NO_RULES],
     ),
     "replicas for adapters that nobody names": (
         {f"{SERVE}.adapters": DEDICATED},
@@ -125,7 +128,8 @@ REFUSED = {
         {"plans.api.api.inference_offer": "together_llama_31_8"},
         [
             "plans.api.api must have an inference_offer of the price book, got 'together_llama_31_8'; "
-            "did you mean `together_llama_31_8b`? or state usd_per_million_input_tokens"
+            "did you mean `together_llama_31_8b`? or state `usd_per_million_input_tokens` "
+            "and `usd_per_million_output_tokens`"
         ],
     ),
     "an offer before its day": (

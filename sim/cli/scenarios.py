@@ -65,15 +65,19 @@ def check(file: File, settings: Settings = None) -> None:
 
     experiment = Experiment.of(scenario, 0)
     load = scenario.offered_gpus
-    lines = [f"{file}: good; {experiment.jobs_expected:,.6g} jobs expected in {scenario.horizon_days:g} days"]
+    lines = [
+        f"{file}: good; {experiment.jobs_expected:,.6g} jobs and requests expected in {scenario.horizon_days:g} days"
+    ]
     if load is not None:
         lines.append(f"offered load: {load:.4g} GPUs (erlangs)")
-    lines += [f"plan `{name}`: {plan.all_gpus} GPUs held" for name, plan in scenario.plans.items()]
+    lines += [
+        f"plan `{name}`: {plan.all_gpus} GPU{'s' * (plan.all_gpus != 1)} held" for name, plan in scenario.plans.items()
+    ]
     for name, plan in scenario.plans.items():
         for group_name, group in plan.serving.items():
             carried = serving_load(scenario, plan, group_name)
             share = "" if carried is None else f", load about {carried:.3g} of what they can carry"
-            lines.append(f"plan `{name}`, `{group_name}`: {group.replicas} replicas{share}")
+            lines.append(f"plan `{name}`, `{group_name}`: {group.replicas} replica{'s' * (group.replicas != 1)}{share}")
     lines += ["the numbers rest on:", inputs_text(scenario.inputs())]
     lines += [f"warning ({entry['code']}): {entry['text']}" for entry in warnings(experiment, 1000)]
     say("\n".join(lines))

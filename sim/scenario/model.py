@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from sim.scenario.inference import InferenceClass
-from sim.scenario.inputs import Input
+from sim.scenario.inputs import Input, nearest
 from sim.scenario.laws import Part
 from sim.scenario.plans import Plan, misfit_gpus
 from sim.scenario.quantity import (
@@ -69,10 +69,8 @@ def _unserved(
     server = plan.server(class_name)
     if server is None:
         if not by_api:
-            yield (
-                path,
-                f"must have something that serves class `{class_name}`: held nodes with `serve`, or token prices",
-            )
+            text = f"must have something that serves class `{class_name}`"
+            yield path, f"{text}: held nodes (1 or more) with `serve`, or an `api` with token prices"
         return
     group = plan.held[server]
     serve, where = group.serve, (*path, "held", server, "serve")
@@ -88,7 +86,7 @@ def _unserved(
         )
     rules, wanted = serve.adapters, requests.adapters
     if wanted is not None and rules is None:
-        yield where, f"must have `adapters`, because class `{class_name}` names {wanted.count}"
+        yield where, f"must have `adapters`, because class `{class_name}` names {wanted.count} of them"
     if rules is None or rules.placement != "dedicated":
         return
     if wanted is None:
@@ -98,7 +96,7 @@ def _unserved(
         )
     elif group.replicas < wanted.count:
         text = f"must have a replica for each of the {wanted.count} adapters of `{class_name}`"
-        yield where, f"{text}, got {group.replicas} replicas"
+        yield where, f"{text}, got {group.replicas}"
 
 
 class Scenario(Part):
@@ -218,7 +216,10 @@ class Scenario(Part):
                 yield where, "must have a class of kind inference to serve, but the workload has none"
             for class_name in dict.fromkeys(wanted):
                 if class_name not in self.chats:
-                    yield where, f"must name classes of kind inference, got `{class_name}`"
+                    yield (
+                        where,
+                        f"must name classes of kind inference, got `{class_name}`; {nearest(class_name, self.chats)}",
+                    )
                 elif class_name in taken:
                     text = (
                         f"must not serve class `{class_name}`, which `{taken[class_name]}` serves; give both `classes`"

@@ -142,7 +142,8 @@ class Api(Part):
             if self.inference_offer not in catalog.INFERENCE_OFFERS:
                 raise ValueError(
                     f"must have an inference_offer of the price book, got {self.inference_offer!r}; "
-                    f"{nearest(self.inference_offer, catalog.INFERENCE_OFFERS)} or state {_TOKEN_PRICES[0]}"
+                    f"{nearest(self.inference_offer, catalog.INFERENCE_OFFERS)} "
+                    f"or state `{_TOKEN_PRICES[0]}` and `{_TOKEN_PRICES[2]}`"
                 )
         elif self.serves and (self.usd_per_million_input_tokens is None or self.usd_per_million_output_tokens is None):
             raise ValueError("must have both `usd_per_million_input_tokens` and `usd_per_million_output_tokens`")

@@ -11,6 +11,8 @@ from sim.scenario.inputs import nearest
 from sim.scenario.model import Scenario
 from sim.scenario.tree import Path_, Tree, dotted, read_text, read_tree
 
+_BARE_LAWS = ("batch",)
+
 
 def _key_path(tree: Tree, location: Path_) -> Path_:
     """Drop from a pydantic location what is no key of the file (names of laws, union members)."""
@@ -60,6 +62,12 @@ def _keys_beside(location: Path_) -> list[str]:
     return list(part.get("properties", {}))
 
 
+def _takes_a_law(location: Path_) -> bool:
+    """Tell whether a key takes a bare number for the law that always gives it."""
+    last = str(location[-1])
+    return last in _BARE_LAWS or last.endswith(("_tokens", "_token", "_s", "_hours", "_millions"))
+
+
 def _rule(error: ErrorDetails) -> str:
     """Say which rule a value broke, in this project's words."""
     context = error.get("ctx", {})
@@ -88,6 +96,8 @@ def _rule(error: ErrorDetails) -> str:
             return f"must have at most {context['max_length']} entries"
         case "too_short":
             return f"must have at least {context['min_length']} entry"
+        case "model_type" | "model_attributes_type" | "dict_type" if _takes_a_law(error["loc"]):
+            return "must be a number, or a law like {law: lognormal, mean: 1, cv: 0.5}"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must be a mapping of keys"
     text = str(error["msg"])

@@ -31,7 +31,14 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
     rules = scenario.equal_work
     for name, each in outcome.classes.items():
         jobs, wait = float(each.total("jobs").sum()), classes[name]["wait_h"]["p95"].value
+        refused = float(each.total("refused").sum()) if "refused" in each.layout.sums else 0.0
         left = float(each.total("not_started").sum()) / jobs if jobs else 0.0
+        if left > rules.not_started_share and rules.settle_usd_per_job is None and 2 * refused > left * jobs:
+            limit = 100 * rules.not_started_share
+            text = (
+                f"{100 * refused / jobs:.3g} % of the requests of class `{name}` were refused, for they fit no KV cache"
+            )
+            return f"{text} (at most {limit:g} % may be left)"
         if left > rules.not_started_share and rules.settle_usd_per_job is None:
             limit = 100 * rules.not_started_share
             return (
@@ -121,6 +128,8 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
             continue
         if requests.arrivals is None or requests.mean_tokens is None:
             return None
+        if sum(requests.mean_tokens) > group.profile.kv_tokens:
+            return None  # most of its requests can never be served
         rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
         load += rate / (group.replicas * group.profile.rate_at_most(*requests.mean_tokens))
     return load
@@ -182,10 +191,10 @@ def cut_short(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
         for class_name, each in outcome.classes.items():
             jobs, where = each.total("jobs").sum(), f"plan `{name}`, class `{class_name}`"
             left, undone = each.total("not_started").sum(), each.total("unfinished").sum()
-            if left > _CUT_ABOVE * jobs:
+            refused = each.total("refused").sum() if "refused" in each.layout.sums else 0
+            if left - refused > _CUT_ABOVE * jobs:
                 text = "more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
                 found.append({"code": "censored", "text": f"{where}: {text}"})
-            refused = each.total("refused").sum() if "refused" in each.layout.sums else 0
             if refused:
                 share_ = 100 * refused / jobs
                 text = f"{share_:.3g} % of the requests fit no replica's KV cache and were refused"

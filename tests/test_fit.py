@@ -52,16 +52,16 @@ def refusal(call, *arguments, **options):
 
 
 def rate_rows(rates=(1, 4, 8, 16, 60), requests=300, prompt=512, output=128):
-    """Percentiles by rate of what 16 runs see on average, under the true terms."""
+    """Percentiles by rate of what 64 runs see on average, under the true terms."""
     rows = []
-    arrivals = poisson_runs(requests, 16, seed=99)
+    arrivals = poisson_runs(requests, 64, seed=99)
     for rate in rates:
         tokens = [np.full(arrivals.size, each) for each in (prompt, output)]
-        seen = replay(TRUE, requests_of((arrivals / rate).ravel(), *tokens, runs=16))
-        row = {"rps": rate, "request_throughput": (requests / seen.end.reshape(16, -1).max(axis=1)).mean()}
+        seen = replay(TRUE, requests_of((arrivals / rate).ravel(), *tokens, runs=64))
+        row = {"rps": rate, "request_throughput": (requests / seen.end.reshape(64, -1).max(axis=1)).mean()}
         for name, values in (("ttft", seen.ttft), ("e2el", seen.e2e), ("tpot", seen.tpot)):
             for percent in (50, 90):
-                quantiles = np.quantile(values.reshape(16, -1), percent / 100, axis=1)
+                quantiles = np.quantile(values.reshape(64, -1), percent / 100, axis=1)
                 row[f"{name}_p{percent}_ms"] = 1000 * quantiles.mean()
         rows.append(row)
     return rows

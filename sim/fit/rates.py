@@ -7,7 +7,7 @@ Not here: the search.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -182,7 +182,7 @@ class _Form:
         given = [*map(float, point), 0.0, 1.0] if self.more == 0 else [*map(float, point), 1.0]
         least, request, prefill_token, frontend, prefill, share = given[:6]
         least *= 1000 * low["tpot_p50"]
-        values = {
+        values: dict[str, Any] = {
             "base_ms": least * share,
             "per_request_ms": request * 1000 * high["tpot_p50"] / 16,
             "per_prefill_token_us": prefill_token * 1.5e6 * low["ttft_p50"] / self.runs.prompt,

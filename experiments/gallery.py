@@ -1,4 +1,4 @@
-"""Make the pictures of the README again: runs the demo and the article's claims, and keeps their pictures.
+"""Make the pictures of the README again: runs the experiments that draw them, and keeps their pictures.
 
 python experiments/gallery.py
 """
@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = {
     "sweep_arrival_rate.py": ("cost_percentiles", "cost_distribution", "idle_money"),
     "article.py": ("cost_by_assumption",),
+    "cost_per_token.py": ("cost_per_token",),
+    "chat_trace.py": ("request_cost", "first_token"),
 }
 
 

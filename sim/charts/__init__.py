@@ -3,7 +3,18 @@
 from sim.charts.assumptions import cost_by_assumption
 from sim.charts.distribution import cost_distribution
 from sim.charts.files import save
+from sim.charts.first_token import first_token
 from sim.charts.idle import idle_money
 from sim.charts.percentiles import cost_percentiles
+from sim.charts.tokens import Benchmark, cost_per_token
 
-__all__ = ["cost_by_assumption", "cost_distribution", "cost_percentiles", "idle_money", "save"]
+__all__ = [
+    "Benchmark",
+    "cost_by_assumption",
+    "cost_distribution",
+    "cost_per_token",
+    "cost_percentiles",
+    "first_token",
+    "idle_money",
+    "save",
+]

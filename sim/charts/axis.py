@@ -141,7 +141,7 @@ def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
     nice = [value for value in _NICE if y[0] <= value <= y[-1]]
     places = np.interp(nice, y, x)
     top = axes.secondary_xaxis("top")
-    top.xaxis.set_major_locator(FixedLocator([float(places[k]) for k in _apart(panel, places)]))
+    top.xaxis.set_major_locator(FixedLocator([float(places[k]) for k in spaced_out(panel, places)]))
     top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * np.interp(value, x, y):.0f} %"))
     top.xaxis.set_minor_locator(FixedLocator([]))
     text = f"utilization of {plan_word(plan)}: share of its paid GPU time given to jobs"
@@ -149,7 +149,7 @@ def top_axis(axes: Axes, panel: Panel, plan: str) -> None:
     top.tick_params(labelsize=SMALL_SIZE)
 
 
-def _apart(panel: Panel, places: Floats) -> list[int]:
+def spaced_out(panel: Panel, places: Floats) -> list[int]:
     """Choose places that leave room for their labels."""
     scale = np.log if panel.log else np.asarray
     shares = (scale(places) - scale(panel.low)) / (scale(panel.high) - scale(panel.low))

@@ -11,7 +11,7 @@ from sim.charts.place import inches
 from sim.charts.reading import StudyLike, number, pick_class, pick_plans
 from sim.charts.sheet import WIDTH, sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, TEXT_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
-from sim.charts.words import job_words, listed, plain, plan_word, provenance, sentence, two_lines, usd
+from sim.charts.words import job_words, listed, plain, plan_word, priced_by, provenance, sentence, two_lines, usd
 from sim.units import Floats
 
 _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
@@ -19,6 +19,7 @@ _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
 
 _MOST_BINS = 160
 _COLUMNS = (("p5", "p5"), ("p50", "median"), ("mean", "mean"), ("p95", "p95"))
+_DRAWN = ("attributed", "fully_loaded")
 _TAIL = (0.002, 0.998)
 """What lies outside these quantiles is not drawn."""
 
@@ -55,21 +56,24 @@ def cost_distribution(
         return _draw(study, name, shown, title or _finding(study, name, shown))
 
 
-def _costs(study: StudyLike, plan: str, job_class: str) -> dict[str, Any]:
+def _costs(study: StudyLike, plan: str, job_class: str) -> dict[str, float]:
+    """Take mean and percentiles of what a job costs, or 1,000 requests."""
     found: dict[str, Any] = study.result["plans"][plan]["classes"][job_class]["cost_per_job_usd"]["fully_loaded"]
-    return found
+    jobs = priced_by(study.scenario, job_class)[0]
+    return {which: jobs * number(each) for which, each in found.items()}
 
 
 def _finding(study: StudyLike, job_class: str, plans: list[str]) -> str:
     """Say what half of the jobs cost where that is least, and what one in twenty costs where that is most."""
     run = job_words(study.scenario, job_class)[1]
-    medians = {plan: number(_costs(study, plan, job_class)["p50"]) for plan in plans}
-    tails = {plan: number(_costs(study, plan, job_class)["p95"]) for plan in plans}
+    medians = {plan: _costs(study, plan, job_class)["p50"] for plan in plans}
+    tails = {plan: _costs(study, plan, job_class)["p95"] for plan in plans}
     known = [plan for plan in plans if np.isfinite(medians[plan]) and np.isfinite(tails[plan])]
     if not known:
         return f"No {run} of this class arrived, so no cost is known"
     least, most = min(known, key=medians.__getitem__), max(known, key=tails.__getitem__)
-    half = f"under {plan_word(least)}, half of the {run}s cost less than {usd(medians[least])} USD"
+    per = "" if priced_by(study.scenario, job_class)[0] == 1 else " per 1,000"
+    half = f"under {plan_word(least)}, half of the {run}s cost less than {usd(medians[least])} USD{per}"
     place = "" if least == most else f"under {plan_word(most)}, "
     return sentence(f"{half}; {place}1 in 20 costs over {usd(tails[most])}")
 
@@ -77,14 +81,15 @@ def _finding(study: StudyLike, job_class: str, plans: list[str]) -> str:
 def _note(study: StudyLike, job_class: str) -> str:
     """Say how to read the chart, and at which load it was drawn."""
     full, run = job_words(study.scenario, job_class)
+    jobs, many = priced_by(study.scenario, job_class)
     arrivals = study.scenario.workload[job_class].arrivals
     load = "" if arrivals is None else f", at {plain(24 * arrivals.jobs_per_hour)} {run}s a day"
     unfit = [plan_word(plan) for plan, each in study.result["plans"].items() if not each["eligible"]]
     aside = f" Not doing the same work: {listed(unfit, 'and')}." if unfit else ""
     return (
-        f"USD per {full}, fully loaded{load}. Hill: spread over {run}s (each drawn equally high); bar: 5th to 95th "
-        f"percentile;\nline in it: median; diamond: mean; grey line: attributed cost (no share of idle, staff, "
-        f"overhead).{aside}"
+        f"USD per {full if jobs == 1 else many}, fully loaded{load}. Hill: spread over {run}s (each drawn equally "
+        "high); bar: 5th to 95th percentile;\nline in it: median; diamond: mean; grey line: attributed cost (no share "
+        f"of idle, staff, overhead).{aside}"
     )
 
 
@@ -94,7 +99,10 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     page = sheet(title, _note(study, job_class), provenance(study.result), _TOP + height + _BOTTOM)
     left = 0.4 + max(inches(two_lines(plan_word(plan)), 0.1, TEXT_SIZE, "bold") for plan in plans)
     axes = page.axes(left, right, _TOP, height)
-    values = {plan: study.outcomes[plan].classes[job_class].values for plan in plans}
+    jobs, unit = priced_by(study.scenario, job_class)
+    values = {
+        plan: {name: jobs * study.outcomes[plan].classes[job_class].values[name] for name in _DRAWN} for plan in plans
+    }
     look = looks(list(study.scenario.plans))
     ends = np.concatenate([_ends(values[plan]["fully_loaded"]) for plan in plans])
     log = spans_decade(ends)
@@ -110,7 +118,7 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     axes.set_ylim(-0.35, len(plans) - 0.15)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"USD per {job_words(study.scenario, job_class)[1]}", parse_math=False)
+    axes.set_xlabel(f"USD per {unit}", parse_math=False)
     return page.figure
 
 
@@ -122,7 +130,7 @@ def _ends(values: Floats) -> Floats:
 def _hill(axes: Axes, values: dict[str, Floats], bins: Floats, base: float, look: Look) -> None:
     """Draw the shape of a plan's costs on its base line; only shapes compare, not heights."""
     middle = (bins[1:] + bins[:-1]) / 2
-    for name in ("attributed", "fully_loaded"):
+    for name in _DRAWN:
         counts, _ = np.histogram(values[name], bins)
         if not counts.any():
             continue
@@ -137,22 +145,22 @@ def _hill(axes: Axes, values: dict[str, Floats], bins: Floats, base: float, look
     axes.axhline(base, color=GREY, linewidth=0.6, zorder=1)
 
 
-def _bar(axes: Axes, cost: dict[str, Any], base: float, look: Look, plan: str) -> None:
+def _bar(axes: Axes, cost: dict[str, float], base: float, look: Look, plan: str) -> None:
     """Draw percentiles and mean below the base line."""
     y = base - 0.13
-    p5, p50, p95, mean = (number(cost[which]) for which in ("p5", "p50", "p95", "mean"))
+    p5, p50, p95, mean = (cost[which] for which in ("p5", "p50", "p95", "mean"))
     axes.plot([p5, p95], [y, y], color=look.colour, linewidth=5, solid_capstyle="butt", label=f"{plan} p5 to p95")
     axes.plot([p50, p50], [y - 0.1, y + 0.1], color=INK, linewidth=2.2, zorder=5, label=f"{plan} p50")
     axes.plot([mean], [y], marker="D", markersize=6, color="white", markeredgecolor=INK, zorder=6, label=f"{plan} mean")
 
 
-def _numbers(axes: Axes, cost: dict[str, Any], base: float, plan: str, width: float) -> None:
+def _numbers(axes: Axes, cost: dict[str, float], base: float, plan: str, width: float) -> None:
     """Write the plan's name before its row, and behind it what is drawn as numbers."""
     over = axes.get_yaxis_transform()
     write(axes, -0.02, base, plan, transform=over, ha="right", va="center", weight="bold")
     for k, (which, head) in enumerate(_COLUMNS):
         x = 1 + (0.2 + (k + 0.75) * _COLUMN) / width
-        value = number(cost[which])
+        value = cost[which]
         text = usd(value) if np.isfinite(value) else "n/a"
         write(
             axes, x, base, text, transform=over, ha="right", va="center", weight="bold" if which == "p50" else "normal"

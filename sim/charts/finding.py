@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.charts.reading import Sweep, focus, waits_only
-from sim.charts.words import job_words, key_words, listed, plain, plan_word, sentence, usd
+from sim.charts.words import job_words, key_words, listed, plain, plan_word, priced_by, sentence, usd
 from sim.estimate import Estimate
 
 _MOST_LETTERS = 150
@@ -137,10 +137,12 @@ def _alone(sweep: Sweep, plan: str, job_class: str) -> str:
     mean = np.where(sweep.eligible(plan), sweep.cost(plan, job_class, "mean"), np.nan)
     known = np.flatnonzero(np.isfinite(mean))
     name, run = plan_word(plan), job_words(sweep.grid.scenario, job_class)[1]
+    jobs, many = priced_by(sweep.grid.scenario, job_class)
     if not len(known):
         return sentence(f"{name}: no {run} whose cost is known")
     ends = [f"{usd(mean[k])} USD at {sweep.place(int(k))}" for k in sorted({int(known[0]), int(known[-1])})]
-    return sentence(f"under {name} the mean {run} costs {' and '.join(ends)}")
+    what = f"the mean {run} costs" if jobs == 1 else f"{many} cost"
+    return sentence(f"under {name} {what} {' and '.join(ends)}")
 
 
 def _no_change(sweep: Sweep, plans: Sequence[str], subject: str) -> str:

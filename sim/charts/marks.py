@@ -1,6 +1,6 @@
 """Marks on a cost chart: breaks between plans, and figures that the results are held against."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
@@ -8,7 +8,8 @@ from sim.charts.finding import crossing
 from sim.charts.place import Room, Spot, around_point, leader
 from sim.charts.reading import Sweep
 from sim.charts.style import GREY, INK, SMALL_SIZE, write
-from sim.charts.words import around, key_words, plan_word, wrapped
+from sim.charts.words import around, key_words, listed, plan_word, wrapped
+from sim.units import Floats
 
 Point = tuple[float, float, str]
 """Value of the swept key, USD, what it is."""
@@ -19,21 +20,34 @@ _MOST_NAMED = 5
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
 
 
-def mark_break_evens(axes: Axes, sweep: Sweep, job_class: str, plans: Sequence[str], room: Room) -> None:
-    """Mark where two plans cost the same, with the interval of that."""
+def mark_break_evens(
+    axes: Axes,
+    sweep: Sweep,
+    job_class: str,
+    plans: Sequence[str],
+    room: Room,
+    curve: Callable[[str], Floats] | None = None,
+) -> None:
+    """Mark where two plans cost the same, with the interval of that; ``curve`` tells what is drawn of a plan."""
     unit = key_words(sweep.grid.scenario, sweep.key)[1]
+    drawn = curve or (lambda plan: sweep.cost(plan, job_class, "mean"))
     pairs = [(a, b) for i, a in enumerate(plans) for b in plans[i + 1 :]]
     found = [(a, b, at) for a, b in pairs if (at := crossing(sweep, a, b)) is not None]
-    for number, (a, b, at) in enumerate(sorted(found, key=lambda each: each[2].value or 0.0)):
+    alike: dict[tuple[str, str], list[str]] = {}  # plans that meet another at the same place share a label
+    for a, b, at in sorted(found, key=lambda each: each[2].value or 0.0):
         value = at.value or 0.0
-        _break_even_line(axes, value, at.low, at.high)
+        if (around(at, unit), b) not in alike:
+            _break_even_line(axes, value, at.low, at.high)
         if len(sweep.grid.scenario.workload) == 1:  # the bills of several classes cross elsewhere than one class's cost
-            y = room.height(value, sweep.x, sweep.cost(a, job_class, "mean"))
+            y = room.height(value, sweep.x, drawn(a))
             axes.plot([value], [y], marker="o", markersize=7, color=INK, fillstyle="none", linestyle="none", zorder=5)
-        if number < _MOST_NAMED:
-            text = f"{wrapped(f'{plan_word(a)} = {plan_word(b)}', 34, 4)}\nat {around(at, unit)}"
-            label = write(axes, 0, 0, text, size=SMALL_SIZE, linespacing=1.2, zorder=6, bbox=_PAPER)
-            room.put(label, _beside(room.fraction(value, axes.get_ylim()[1])[0]))
+        alike.setdefault((around(at, unit), b), []).append(plan_word(a))
+    places = {(around(at, unit), b): at.value or 0.0 for _, b, at in found}
+    for (where, b), names in list(alike.items())[:_MOST_NAMED]:
+        pair = f"{listed(names, 'and')} = {plan_word(b)}"
+        text = f"{wrapped(pair, 34, 4)}\nat {where}"
+        label = write(axes, 0, 0, text, size=SMALL_SIZE, linespacing=1.2, zorder=6, bbox=_PAPER)
+        room.put(label, _beside(room.fraction(places[where, b], axes.get_ylim()[1])[0]))
 
 
 def _break_even_line(axes: Axes, value: float, low: float | None, high: float | None) -> None:

@@ -13,7 +13,7 @@ from sim.charts.place import End, Room, inches, label_ends, last_point, near
 from sim.charts.reading import GridLike, Sweep, focus, pick_class, pick_plans
 from sim.charts.sheet import sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
-from sim.charts.words import job_words, plain, plan_word, provenance, two_lines
+from sim.charts.words import job_words, plain, plan_word, priced_by, provenance, two_lines
 from sim.units import Floats
 
 _LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.8, 0.42, 4.3, 0.25, 1.35, 0.55
@@ -81,7 +81,7 @@ def _draw(
         upper, sweep, job_class, plans, [usd for _, usd, _ in points] + [usd for strip in strips for usd in strip[:2]]
     )
     dress_x(upper, panel, labels=not waiting)
-    upper.set_ylabel(f"USD per {run}, fully loaded", parse_math=False)
+    upper.set_ylabel(f"USD per {priced_by(sweep.grid.scenario, job_class)[1]}, fully loaded", parse_math=False)
     room = _label(upper, sweep, job_class, plans, panel)
     mark_points(upper, points, room)
     mark_strips(upper, strips, room)

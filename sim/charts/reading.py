@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sim.charts.words import key_words, plain
+from sim.charts.words import key_words, plain, priced_by
 from sim.estimate import Estimate
 from sim.faults import InputError
 from sim.scenario import Scenario
@@ -116,14 +116,24 @@ class Sweep:
         return cls(grid, key, np.arange(len(values), dtype=np.float64), names, tuple(c.result for c in grid.cells))
 
     def cost(self, plan: str, job_class: str, which: str) -> Floats:
-        """USD of a job, fully loaded: ``mean`` or a percentile."""
-        return np.array(
-            [number(self._class(r, plan, job_class)["cost_per_job_usd"]["fully_loaded"][which]) for r in self.results]
-        )
+        """USD of a job (of 1,000 requests), fully loaded: ``mean`` or a percentile."""
+        jobs = priced_by(self.grid.scenario, job_class)[0]
+        values: Floats = jobs * self.of_class(plan, job_class, "cost_per_job_usd", "fully_loaded", which)[0]
+        return values
 
     def wait(self, plan: str, job_class: str, which: str) -> Floats:
         """Hours of wait: ``mean`` or a percentile."""
         return np.array([number(self._class(r, plan, job_class)["wait_h"][which]) for r in self.results])
+
+    def of_class(self, plan: str, job_class: str, *keys: str) -> Floats:
+        """Any estimate of a class under a plan by its keys: values and the ends of their intervals, float64[3, n]."""
+        found = np.full((3, len(self.x)), np.nan)
+        for k, each in enumerate(self.results):
+            place: Any = self._class(each, plan, job_class)
+            for key in keys:
+                place = place[key]
+            found[:, k] = [np.nan if end is None else end for end in (place.value, place.low, place.high)]
+        return found
 
     def utilization(self, plan: str) -> Floats:
         """Share of the paid GPU time that is given to jobs."""

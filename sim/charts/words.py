@@ -7,8 +7,17 @@ from typing import Any, Final
 from sim.estimate import Estimate
 from sim.scenario import Scenario
 
-_CAPITALS: Final = {"api": "API", "gpu": "GPU", "gpus": "GPUs", "usd": "USD", "cv": "cv"}
+_CAPITALS: Final = {
+    "api": "API",
+    "gpu": "GPU",
+    "gpus": "GPUs",
+    "usd": "USD",
+    "a100": "A100",
+    "h100": "H100",
+    "h200": "H200",
+}
 _JOBS: Final = {"fine_tune": ("fine-tune run", "run"), "inference": ("request", "request")}
+_PER: Final = {"rate_per_day": " a day", "rate_per_second": " a second"}
 _RULES: Final = {"gpu_time": "by GPU time", "equal": "equally", "platform": "not shared out"}
 
 
@@ -48,7 +57,9 @@ def plain(value: float, digits: int = 3) -> str:
 
 
 def usd(value: float, cents_below: float = 20.0) -> str:
-    """Write money: with cents where it is little and not whole."""
+    """Write money: with cents where it is little and not whole, with two digits where it is less than that."""
+    if 0 < abs(value) < 0.095:
+        return plain(value, 2)
     return f"{value:,.2f}" if abs(value) < cents_below and value != round(value) else f"{value:,.0f}"
 
 
@@ -72,7 +83,7 @@ def around(estimate: Estimate, unit: str = "") -> str:
 
 def wrapped(text: str, letters: int, lines: int = 2) -> str:
     """Break text into lines of much the same length, at most so many letters; what does not fit ends in dots."""
-    for kept in (" a day", " %", " USD", " h", " GPUs"):  # a number stays with its unit
+    for kept in (" a day", " a second", " %", " USD", " h", " GPUs"):  # a number stays with its unit
         text = text.replace(kept, kept.replace(" ", "\xa0"))
     rows = textwrap.wrap(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     for narrower in range(letters - 1, letters // 2, -1):
@@ -100,14 +111,20 @@ def job_words(scenario: Scenario, job_class: str) -> tuple[str, str]:
     return (full if len(scenario.workload) == 1 else f"{words(job_class)} {short}"), short
 
 
+def priced_by(scenario: Scenario, job_class: str) -> tuple[float, str]:
+    """Tell of how many jobs a cost is written: a request costs far less than a cent, so of 1,000 of them."""
+    short = job_words(scenario, job_class)[1]
+    return (1000.0, f"1,000 {short}s") if scenario.workload[job_class].kind == "inference" else (1.0, short)
+
+
 def key_words(scenario: Scenario, key: str) -> tuple[str, str]:
     """Name a swept key for the axis and behind its values: ("fine-tune runs a day", " a day")."""
     *path, last = key.split(".")
-    if last == "rate_per_day" and len(path) == 3 and path[1] in scenario.workload:
+    if last in _PER and len(path) == 3 and path[1] in scenario.workload:
         job_class = scenario.workload[path[1]]
         batched = getattr(job_class.arrivals, "batch", None) is not None
         plural = f"{job_words(scenario, path[1])[0]}s"
-        return (f"batches of {plural} a day" if batched else f"{plural} a day"), " a day"
+        return (f"batches of {plural}{_PER[last]}" if batched else f"{plural}{_PER[last]}"), _PER[last]
     where = ": ".join(words(part) for part in path)
     return (f"{words(last)} ({where})" if where else words(last)), f" {words(last)}"
 
@@ -119,7 +136,7 @@ def provenance(result: dict[str, Any], reads: str = "") -> str:
     window = counted / max(1, round(counted / wanted))  # windows divide the counted time equally
     how = f"allocation: {_RULES.get(rule, rule)}" + (f" within {window:.4g} days" if rule != "platform" else "")
     count = result["replications"]
-    size = f"{count} replication{'s' * (count != 1)} of {result['horizon_days']:g} days"
+    size = f"{count} replication{'s' * (count != 1)} of {result['horizon_days']:.4g} days"
     interval = f"interval: {100 * result['confidence']:g} %, {size}" if count > 1 else f"{size}, so no interval"
     parts = [f"scenario {result['scenario']}, seed {result['seed']}", interval, how]
     if result.get("price_date"):

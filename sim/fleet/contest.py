@@ -1,30 +1,28 @@
-"""A contest among players with a key each: who has the least, the lowest number among equals. For use inside kernels.
+"""A contest among players with a number each: who has the least. For use inside kernels.
 
-A tree of winners in flat arrays; leaf ``players + k`` is player k, node 1 the winner of all. A new key goes up without
-a branch that the processor could guess wrong, and each step's rival is known beforehand.
+A tree of minima in one flat array, four players to a match; leaf ``players + k`` is player k, node 1 the least of all.
+A number carries its player in its low bits, so the least number tells who has it, and the lowest player wins a tie. A
+new number goes up without a branch that the processor could guess wrong, and each match's rivals are known beforehand.
 """
 
 from sim.compiled import inlined
 from sim.units import Ticks
 
 
-@inlined
-def start_contest(keys: Ticks, winners: Ticks, players: int, key: int) -> None:
-    """Let everybody begin with the same key; ``players`` is a power of two."""
-    for node in range(2 * players - 1, 0, -1):
-        keys[node] = key
-        winners[node] = node - players if node >= players else winners[2 * node]
+def players_for(count: int) -> int:
+    """Tell for how many there is room in a contest of ``count``, a power of four; the tree is twice as long."""
+    players = 1
+    while players < count:
+        players *= 4
+    return players
 
 
 @inlined
-def play(keys: Ticks, winners: Ticks, players: int, player: int, key: int) -> None:
-    """Give a player another key."""
-    node, winner = players + player, player
-    keys[node] = key
+def play(least: Ticks, players: int, player: int, number: int) -> None:
+    """Give a player another number."""
+    node = players + player
+    least[node] = number
     while node > 1:
-        rival, its = keys[node ^ 1], winners[node ^ 1]
-        loses = (rival < key) | ((rival == key) & (its < winner))
-        key = rival if loses else key
-        winner = its if loses else winner
-        node >>= 1
-        keys[node], winners[node] = key, winner
+        number = min(min(min(least[node ^ 1], least[node ^ 2]), least[node ^ 3]), number)
+        node >>= 2
+        least[node] = number

@@ -38,20 +38,3 @@ def drop(instants: Ticks, jobs: Ticks, size: int) -> None:
         jobs[hole] = jobs[child]
         hole = child
     push(instants, jobs, hole, instants[last], jobs[last])
-
-
-@inlined
-def take_out(instants: Ticks, jobs: Ticks, size: int, at: int) -> None:
-    """Remove the entry at index ``at`` from a heap that holds ``size`` of them."""
-    last = size - 1
-    instant, job = instants[last], jobs[last]
-    if at == last:
-        return
-    child = 2 * at + 1
-    while child < last:
-        child += child + 1 < last and instants[child + 1] < instants[child]
-        if instant <= instants[child]:
-            break
-        instants[at], jobs[at] = instants[child], jobs[child]
-        at, child = child, 2 * child + 1
-    push(instants, jobs, at, instant, job)

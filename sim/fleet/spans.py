@@ -8,6 +8,7 @@ import math
 from typing import Final
 
 from sim.compiled import inlined
+from sim.units import Ticks
 
 LONGEST_SPAN: Final = 2**61
 """Serving ticks that a span may last; a longer one is taken in parts, so that integers do not overflow."""
@@ -26,7 +27,10 @@ def span(count: int, first: int, growth: int, low: int, floor: int) -> int:
 
 @inlined
 def iterations(time: int, first: int, growth: int, low: int, floor: int) -> tuple[int, int]:
-    """Find the first boundary at or after ``time`` > 0: its number and instant. A float root, corrected in integers."""
+    """Find the first boundary at or after ``time`` > 0: its number and instant.
+
+    A guess in floats, corrected in integers: of a series, or of the root where that is not enough.
+    """
     passed = 0
     if low > 0:
         if low * floor >= time:
@@ -34,8 +38,15 @@ def iterations(time: int, first: int, growth: int, low: int, floor: int) -> tupl
             return count, count * floor
         passed, first = low * floor, first + low * growth
         time -= passed
-    half = first - 0.5 * growth
-    count = max(1, int(2.0 * time / (half + math.sqrt(half * half + 2.0 * growth * time))))
+    pace = 1.0 / first
+    guess = time * pace
+    longer = guess * pace * growth
+    if longer * longer * guess > 1.0:
+        half = first - 0.5 * growth
+        guess = 2.0 * time / (half + math.sqrt(half * half + 2.0 * growth * time))
+    else:
+        guess -= 0.5 * longer * (guess - 1.0)
+    count = int(guess) + 1
     reach = count * first + growth * ((count * (count - 1)) >> 1)
     while reach < time:
         reach += first + count * growth
@@ -44,3 +55,15 @@ def iterations(time: int, first: int, growth: int, low: int, floor: int) -> tupl
         count -= 1
         reach -= first + count * growth
     return low + count, passed + reach
+
+
+@inlined
+def spread(busy: Ticks, edges: Ticks, window: int, since: int, until: int) -> int:
+    """Add a busy time to the windows in which it lies; return the window of its end."""
+    while until > edges[window + 1]:
+        stop = max(since, edges[window + 1])
+        busy[window] += stop - since
+        since = stop
+        window += 1
+    busy[window] += until - since
+    return window

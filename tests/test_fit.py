@@ -135,6 +135,7 @@ def test_a_log_gives_its_terms_back(tmp_path):
     assert all(row.error < 0.01 for row in held[:2])
 
 
+@pytest.mark.slow
 def test_a_fit_is_the_same_each_time(tmp_path):
     table = read_table(written(tmp_path, as_jsonl(log_rows(40)), "requests.jsonl"))
     options = Options(max_num_seqs=64, token_budget=2048, kv_us=0.06, join_lag=1)

@@ -112,7 +112,7 @@ class TestCostPerToken:
         (dot,) = drawn[0]["measured"]
         assert isinstance(dot, Benchmark)
         assert (dot.x, dot.usd, dot.ttft_s) == (10, 0.8, (0.066, 0.084))
-        assert drawn[0]["note"].endswith("Not drawn, beyond the axis: 100/s.")
+        assert drawn[0]["note"].endswith("Not drawn: 100/s.")
         assert "Mean (worst) error, simulated against measured: held-out (100/s)" in capsys.readouterr().out
 
 

@@ -1,9 +1,9 @@
-"""How fast it is: kernel, SimPy, Ciw and plain Python side by side on M/M/8, then the whole way, on one core.
+"""How fast it is, on one core: nodes on M/M/8, the whole way of jobs, then replicas under several loads.
 
-    python experiments/benchmark.py [--jobs 200000] [--rounds 5] [--out outputs/benchmark]
+    python experiments/benchmark.py [--jobs 200000] [--requests 100000] [--rounds 5] [--out outputs/benchmark]
 
-All contestants run in each round, one after the other, on the same work where they can take it. What counts is the
-ratio within a round; medians over the rounds are shown with their least and greatest.
+All contestants run in each round, one after the other, on the same work where they can take it; the slow ones on its
+first part. What counts is the ratio within a round; medians over the rounds are shown with their least and greatest.
 """
 
 import argparse
@@ -12,10 +12,14 @@ import json
 import os
 import random
 import statistics
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import simpy
@@ -23,10 +27,11 @@ import simpy
 from sim import fleet, reference
 from sim.files import output_folder, shipped, write
 from sim.jobs import Fleet, Paths, Terms
+from sim.requests import NO_ADAPTER, Replicas, Requests
 from sim.scenario import load
 from sim.study.result import result
 from sim.study.simulate import Experiment
-from sim.units import NEVER, to_ticks
+from sim.units import FINE, NEVER, Ticks, to_ticks
 
 ARRIVALS_PER_H, SERVED_PER_H, SERVERS = 3.2, 0.5, 8
 
@@ -85,10 +90,10 @@ def ciw_network(jobs: int) -> None:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time a piece of work once."""
-    began = time.perf_counter()
+    """Time a piece of work once, in seconds of this thread: others on the machine disturb that less."""
+    began = time.thread_time()
     work()
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 def whole_way(reps: int) -> tuple[float, int]:
@@ -132,9 +137,120 @@ def one_round(jobs: int, reps: int) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class Load:
+    """Replicas of a Llama 3.1 8B on a GPU each, and the requests that come a second."""
+
+    replicas: int
+    per_second: float
+    kv_tokens: int = 400_000
+
+    def __str__(self) -> str:
+        """Name the row of the table."""
+        pressed = f", {self.kv_tokens:,} KV tokens" if self.kv_tokens < Load.kv_tokens else ""
+        return f"{self.replicas} x, {self.per_second:g}/s{pressed}"
+
+    def rules(self) -> Replicas:
+        """Say how long iterations last: 12.77 ms, 13 us a request, 0.07 us a cached token, 41.8 us a prompt token."""
+        return Replicas(
+            count=self.replicas,
+            gpus=1,
+            base=12_770 * FINE,
+            per_request=13 * FINE,
+            per_kv_token=round(0.07 * FINE),
+            per_prefill_token=round(41.8 * FINE),
+            prefill=0,
+            floor=0,
+            kv_tokens=self.kv_tokens,
+            max_num_seqs=256,
+            token_budget=2048,
+            edges=np.array([0, NEVER // FINE]),
+        )
+
+    def requests(self, count: int) -> Requests:
+        """Draw Poisson arrivals with lognormal prompts and outputs, on average 500 and 250 tokens."""
+        generator = np.random.default_rng(8)
+        arrival = np.cumsum(generator.exponential(1e6 / self.per_second, count)).astype(np.int64)
+        prompt, output = (tokens(generator, mean, count) for mean in (500, 250))
+        offsets, zeros = np.array([0, count]), np.zeros(count, np.int64)
+        return Requests(offsets, arrival, prompt, output, zeros, np.full(count, NO_ADAPTER))
+
+
+LOADS = (Load(1, 1), Load(1, 5), Load(1, 14), Load(16, 80), Load(64, 320), Load(1, 10, kv_tokens=15_000))
+
+
+def tokens(generator: np.random.Generator, mean: float, count: int) -> Ticks:
+    """Draw lognormal numbers of tokens, the logarithm with a standard deviation of 1."""
+    return np.maximum(1, generator.lognormal(np.log(mean) - 0.5, 1.0, count)).astype(np.int64)
+
+
+def plain_loop() -> Any:
+    """Load the witness of the tests: every iteration, every running request, compiled."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    return import_module("plain_serving")
+
+
+def serving_round(under: Load, count: int, plain: Any) -> dict[str, float]:
+    """Serve a load by every contestant once: nanoseconds a request, the making of its rows with it."""
+    rules, generator = under.rules(), np.random.Generator(np.random.Philox(8))
+    all_, some, few = (under.requests(size) for size in (count, count // 10, max(20, count // 400)))
+
+    def draw() -> None:
+        generator.standard_exponential(count)
+        generator.standard_normal(2 * count)
+
+    return {
+        "kernel": seconds(lambda: fleet.serve_requests(rules, all_, None)) / count * 1e9,
+        "stepping": seconds(lambda: fleet.serve_requests(replace(rules, longest_jump=1), all_, None)) / count * 1e9,
+        "plain loop": seconds(lambda: plain.serve_requests(rules, some, None)) / len(some) * 1e9,
+        "SimPy": seconds(lambda: reference.serve_requests(rules, few, None)) / len(few) * 1e9,
+        "drawing": seconds(draw) / count * 1e9,
+    }
+
+
+Rows = dict[str, dict[str, float | list[float]]]
+
+
+def medians(rounds: list[dict[str, float]], unit: str) -> Rows:
+    """Sum up rounds: the median of each contestant, and its ratio to the kernel: least, median, most."""
+    rows: Rows = {}
+    for name in rounds[0]:
+        ratios = [each[name] / each["kernel"] for each in rounds]
+        middle = statistics.median(each[name] for each in rounds)
+        rows[name] = {unit: middle, "times_kernel": [min(ratios), statistics.median(ratios), max(ratios)]}
+    return rows
+
+
+def show_nodes(rounds: list[dict[str, float]]) -> Rows:
+    """Print the table of nodes and of the whole way of jobs."""
+    rows = medians(rounds, "ns_per_job")
+    print(f"{'one core, M/M/8 at 80 % load':34}{'ns a job':>12}{'x kernel':>10}{'least':>9}{'most':>9}")
+    for name, row in rows.items():
+        least, middle, most = np.atleast_1d(row["times_kernel"])
+        print(f"{name:34}{row['ns_per_job']:12,.0f}{middle:10.1f}{least:9.1f}{most:9.1f}")
+    pace = 1e3 / statistics.median(each["whole way (a job-service)"] for each in rounds)
+    print(f"whole way: {pace:.2f} M job-services/s (sample, serve, charge, percentiles of wait, sojourn and two costs)")
+    return rows
+
+
+def show_serving(rounds: list[dict[Load, dict[str, float]]]) -> dict[str, Rows]:
+    """Print the table of replicas: the kernel's speed, and how many times as long the others take."""
+    told = {}
+    names = [name for name in rounds[0][LOADS[0]] if name != "kernel"]
+    print(f"\n{'one core, replicas under a load':34}{'M/s':>7}" + "".join(f"{f'x {name}':>14}" for name in names))
+    for each in LOADS:
+        rows = medians([one[each] for one in rounds], "ns_per_request")
+        middles = [np.atleast_1d(rows[name]["times_kernel"])[1] for name in names]
+        pace = 1e3 / statistics.median(one[each]["kernel"] for one in rounds)
+        print(f"{each!s:34}{pace:7.2f}" + "".join(f"{middle:14,.1f}" for middle in middles))
+        told[str(each)] = rows
+    return told
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=200_000)
+    parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--reps", type=int, default=200, help="replications of the whole way")
     parser.add_argument("--out", type=Path, default=Path("outputs/benchmark"))
@@ -142,20 +258,18 @@ def main() -> None:
     folder = output_folder(arguments.out)
     random.seed(8)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    plain = plain_loop()
     one_round(10_000, 5)  # compile, load, warm up
-    rounds = [one_round(arguments.jobs, arguments.reps) for _ in range(arguments.rounds)]
-    print(f"{'one core, M/M/8 at 80 % load':34}{'ns a job':>12}{'x kernel':>10}{'least':>9}{'most':>9}")
-    rows = {}
-    for name in rounds[0]:
-        ratios = [each[name] / each["kernel"] for each in rounds]
-        middle = statistics.median(each[name] for each in rounds)
-        rows[name] = {"ns_per_job": middle, "times_kernel": [min(ratios), statistics.median(ratios), max(ratios)]}
-        print(f"{name:34}{middle:12,.0f}{statistics.median(ratios):10.1f}{min(ratios):9.1f}{max(ratios):9.1f}")
-    pace = 1e3 / statistics.median(each["whole way (a job-service)"] for each in rounds)
-    memory = memory_per_job(arguments.reps)
-    print(f"whole way: {pace:.2f} M job-services/s (sample, serve, charge, percentiles of wait, sojourn and two costs)")
-    print(f"memory: {memory:.0f} bytes a job at the peak, 3 plans together")
-    write(folder / "benchmark.json", json.dumps({"rows": rows, "bytes_per_job": memory}, indent=1) + "\n")
+    serving_round(LOADS[0], 1_000, plain)
+    nodes, serving = [], []
+    for _ in range(arguments.rounds):
+        nodes.append(one_round(arguments.jobs, arguments.reps))
+        serving.append({each: serving_round(each, arguments.requests, plain) for each in LOADS})
+    told = {"rows": show_nodes(nodes), "bytes_per_job": memory_per_job(arguments.reps)}
+    print(f"memory: {told['bytes_per_job']:.0f} bytes a job at the peak, 3 plans together")
+    told["serving"] = show_serving(serving)
+    # Here: the whole way of requests (sample, serve, charge, quantiles), once a study serves them.
+    write(folder / "benchmark.json", json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

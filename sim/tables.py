@@ -247,8 +247,8 @@ def _sweep_table(grid: Json, kind: str) -> str:
 def sweep_text(grid: Json) -> str:
     """Tell a sweep: a table for each kind of work, then every break-even."""
     plans = grid["cells"][0]["result"]["plans"].values()
-    kinds = dict.fromkeys(each["kind"] for plan in plans for each in plan["classes"].values())
-    tables = [_sweep_table(grid, kind) for kind in kinds]
+    work = dict.fromkeys(each["kind"] for plan in plans for each in plan["classes"].values())
+    tables = [_sweep_table(grid, kind) for kind in work]
     lines = [break_even_text(entry) for entry in grid["break_even"]]
     warned = dict.fromkeys(
         (entry["code"], entry["text"]) for cell in grid["cells"] for entry in cell["result"]["warnings"]

@@ -179,6 +179,8 @@ def sweep(
                 "cost_percentiles": lambda: charts.cost_percentiles(grid),
                 "idle_money": lambda: charts.idle_money(grid),
             }
+            if next(iter(varied)).endswith(".rate_per_second"):
+                figures["cost_per_token"] = lambda: charts.cost_per_token(grid)
         write_results(out, scenario, found, sweep_csv(found), figures)
     show(found, format_, sweep_text, sweep_csv)
 

@@ -28,9 +28,9 @@ from sim import fleet, reference
 from sim.files import output_folder, shipped, write
 from sim.jobs import Fleet, Paths, Terms
 from sim.requests import NO_ADAPTER, Replicas, Requests
-from sim.scenario import load
+from sim.scenario import Tree, build, load
 from sim.study.result import result
-from sim.study.simulate import Experiment
+from sim.study.simulate import Experiment, Outcome
 from sim.units import FINE, NEVER, Ticks, to_ticks
 
 ARRIVALS_PER_H, SERVED_PER_H, SERVERS = 3.2, 0.5, 8
@@ -208,6 +208,29 @@ def serving_round(under: Load, count: int, plain: Any) -> dict[str, float]:
     }
 
 
+def requests_a_second(replications: int = 60) -> float:
+    """Go the whole way with the requests of one replica: sample, serve, charge, percentiles. Requests a second."""
+    pace = {"base_ms": 12.77, "per_request_ms": 0.013, "per_kv_token_us": 0.07, "per_prefill_token_us": 41.8}
+    node = {"gpus": 1, "usd_per_node_h": 3.49, "nodes": 1, "serve": pace | {"kv_tokens": 400_000}}
+    chat = {
+        "kind": "inference",
+        "arrivals": {"law": "poisson", "rate_per_second": 5},
+        "prompt_tokens": {"law": "lognormal", "mean": 500, "cv": 1},
+        "output_tokens": {"law": "lognormal", "mean": 250, "cv": 1},
+    }
+    plans = {"own": {"held": {"gpu": node}}}
+    values = {"name": "whole_way", "horizon_days": 0.05, "workload": {"chat": chat}, "plans": plans}
+    experiment = Experiment.of(build(Tree(values)), 1)
+    outcomes: dict[str, Outcome] = {}
+
+    def go() -> None:
+        outcomes.update(experiment.all(replications))
+        result(experiment, outcomes)
+
+    elapsed = seconds(go)
+    return float(outcomes["own"].total("jobs").sum()) / elapsed
+
+
 Rows = dict[str, dict[str, float | list[float]]]
 
 
@@ -268,7 +291,8 @@ def main() -> None:
     told = {"rows": show_nodes(nodes), "bytes_per_job": memory_per_job(arguments.reps)}
     print(f"memory: {told['bytes_per_job']:.0f} bytes a job at the peak, 3 plans together")
     told["serving"] = show_serving(serving)
-    # Here: the whole way of requests (sample, serve, charge, quantiles), once a study serves them.
+    told["whole_way_of_requests_per_s"] = pace = statistics.median(requests_a_second() for _ in range(arguments.rounds))
+    print(f"whole way: {pace / 1e6:.2f} M requests/s at 1 x, 5/s (sample, serve, charge, percentiles)")
     write(folder / "benchmark.json", json.dumps(told, indent=1) + "\n")
 
 

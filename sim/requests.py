@@ -17,6 +17,9 @@ from sim.units import NEVER, Floats, Ticks
 NO_ADAPTER: Final = -1
 """Adapter of a request that runs on the base model."""
 
+LATEST: Final = 2**45
+"""Microseconds (407 days): the latest instant that replicas tell; what ends later is told as this."""
+
 
 @dataclass(frozen=True)
 class Requests:
@@ -153,6 +156,23 @@ class RequestRows:
     gpu_time: Floats
     busy: Floats
     batch_time: Floats
+
+    @classmethod
+    def unwritten(cls, requests: int, replications: int, windows: int) -> "RequestRows":
+        """Make rows for somebody who writes every one of them: to fill them first took 20 ns a request."""
+        instants = (np.empty(requests, np.int64) for _ in range(4))
+        start, first_token, end, replica = instants
+        return cls(
+            start,
+            first_token,
+            end,
+            replica,
+            outcome=np.empty(requests, np.int64),
+            preempted=np.empty(requests, np.int64),
+            gpu_time=np.empty(requests),
+            busy=np.zeros((replications, windows)),
+            batch_time=np.zeros(replications),
+        )
 
     @classmethod
     def empty(cls, requests: int, replications: int, windows: int) -> "RequestRows":

@@ -6,7 +6,6 @@ span. A span ends at the first of: a completion, a full cache, the boundary at w
 Replicas meet only in the router, which asks how many requests each has. So a replica is brought up to the instant of
 an arrival only if one of its requests may have ended by then or if the arrival is sent to it; else it lags behind. The
 order at one instant is the reference's: ends of iterations, arrivals in row order, forming of the next iterations.
-
 Requests run and queue in the order of their rows: who is preempted goes back to the head. So the youngest is the last.
 """
 
@@ -17,8 +16,8 @@ import numpy as np
 from sim.compiled import kernel
 from sim.fleet.contest import play, players_for
 from sim.fleet.spans import LONGEST_SPAN, iterations, span, spread
-from sim.jobs import API, HELD, REFUSED
-from sim.requests import ApiTimes, Replicas, RequestRows, Requests
+from sim.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.requests import LATEST, ApiTimes, Replicas, RequestRows, Requests
 from sim.units import FINE, NEVER, Floats, Ticks
 
 # The rules as they are handed to the kernel.
@@ -292,6 +291,8 @@ def _serve(
                 break
             arriving += 1
             limit = arrival[arriving] * FINE if arriving < last else NEVER - 1
+            start[j] = first_token[j] = end[j] = replica[j] = -1
+            outcome[j], preempted[j], gpu_time[j] = NOT_STARTED, 0, 0.0
             tokens = prompt[j]
             if tokens + output[j] - 1 > room or counts[1] >= overflow_above:
                 outcome[j] = API if has_api else REFUSED
@@ -336,7 +337,8 @@ def _serve(
                         gpu_time[j], preempted[j] = 0.0, 0
                     else:  # it would end beyond what the clock can tell
                         gpu_time[j] = (gpu_time[j] + share) / FINE * gpus
-                        first_token[j] = end[j] = LONGEST_SPAN >> 16
+                        end[j] = LATEST
+                        first_token[j] = first_token[j] if first_token[j] >= 0 else LATEST
                     j = behind[j] if k == seats else -1
 
 
@@ -359,18 +361,13 @@ def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None)
     api : ApiTimes or None
         How long the API takes for each; None where the plan has none.
 
-    Returns
-    -------
-    RequestRows
-        What became of each request.
-
     Notes
     -----
     Cost O(log(replicas) + log(seats)) a request, whatever the number of its tokens, but for chunks of prompts and
     preemptions. Cutting a span looks up its length in floats and corrects it in integers, so it is exact.
     """
     count, windows = len(requests), len(replicas.edges) - 1
-    rows = RequestRows.empty(count, requests.replications, windows)
+    rows = RequestRows.unwritten(count, requests.replications, windows)
     if not 0 < replicas.count <= FINE:
         raise ValueError("a serving fleet has at least one replica, and at most 65,536")
     seats = replicas.max_num_seqs

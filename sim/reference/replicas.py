@@ -19,7 +19,7 @@ import simpy
 
 from sim.jobs import API, HELD, REFUSED
 from sim.reference.moment import Moment
-from sim.requests import NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
+from sim.requests import LATEST, NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
 from sim.units import FINE
 
 END, ARRIVAL, FORM = 10, 20, 30
@@ -323,8 +323,8 @@ class Router:
         if request.started is None or not request.started_before(self.replicas[0].horizon):
             return
         rows.start[row] = microseconds(request.started)
-        rows.first_token[row] = microseconds(request.first_token) + self.rules.frontend
-        rows.end[row] = microseconds(request.end) + self.rules.frontend
+        rows.first_token[row] = min(microseconds(request.first_token) + self.rules.frontend, LATEST)
+        rows.end[row] = min(microseconds(request.end) + self.rules.frontend, LATEST)
         rows.replica[row], rows.outcome[row], rows.preempted[row] = request.replica, HELD, request.preempted
         rows.gpu_time[row] = request.time / FINE * self.rules.gpus
 

@@ -136,7 +136,7 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
         paid,
         busy.sum(axis=1),
         attributed,
-        np.zeros(count),
+        None,
         weight,
         loose,
     )

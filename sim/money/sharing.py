@@ -45,8 +45,10 @@ class Use:
         USD of the side.
     paid, allocated : float64[R]
         GPU hours paid for, and given to jobs, inside the counted time.
-    attributed, rest, weight : float64[n]
-        USD that a job caused; USD of its own hired node beside that; its part when loose money is shared.
+    attributed, weight : float64[n]
+        USD that a job caused; its part when loose money is shared.
+    rest : float64[n] or None
+        USD of a job's own hired node beside that.
     loose : float64[R, windows]
         USD to be shared among the side's jobs, by window.
     """
@@ -57,7 +59,7 @@ class Use:
     paid: Floats
     allocated: Floats
     attributed: Floats
-    rest: Floats
+    rest: Floats | None
     weight: Floats
     loose: Floats
 
@@ -164,7 +166,7 @@ def share_out(sides: list[Use], fixed: Floats, edges: Ticks, rule: str) -> list[
             whole += np.where(count[:, None] > 0, 0.0, side.loose)
     found = []
     for side, part, its_weights, count in zip(sides, _split(whole, weights, jobs), weights, jobs, strict=True):
-        loaded = side.rest.copy()
+        loaded = np.zeros(len(side.arrival)) if side.rest is None else side.rest.copy()
         own = np.where(count[:, None] > 0, side.loose, 0.0)
         loose = (own + part) * shared
         _share(side.offsets, side.arrival, edges, side.weight, its_weights, count, loose, side.attributed, loaded)

@@ -116,7 +116,8 @@ def _fold(
             mine[_OUTPUT] += output[j]
             mine[_ATTRIBUTED] += attributed[j]
             mine[_FULLY_LOADED] += fully_loaded[j]
-            costs[n_jobs], loaded[n_jobs] = attributed[j], fully_loaded[j]
+            if len(costs) > 0:
+                costs[n_jobs], loaded[n_jobs] = attributed[j], fully_loaded[j]
             n_jobs += 1
             if not served:
                 mine[_NOT_STARTED] += 1
@@ -166,7 +167,14 @@ def _fold(
 
 
 def fold_requests(
-    requests: Requests, rows: RequestRows, shares: Shares, wanted: int, overflows: bool, opens: int, closes: int
+    requests: Requests,
+    rows: RequestRows,
+    shares: Shares,
+    wanted: int,
+    overflows: bool,
+    opens: int,
+    closes: int,
+    alone: bool = False,
 ) -> Fold:
     """Fold the rows of one class of requests under one plan.
 
@@ -180,11 +188,14 @@ def fold_requests(
         Whether a request at the API came there from replicas.
     opens, closes : int
         Microseconds between which things are counted.
+    alone : bool
+        Whether all requests are of this class; then their costs are not copied where all are counted.
     """
     count = len(requests)
     sums = np.zeros((requests.replications, len(_SUMS)))
     held, api = np.empty((4, count)), np.empty((4, count))
-    costs, loaded, used = np.empty(count), np.empty(count), np.zeros(5, np.int64)
+    copied = 0 if alone and opens == 0 else count
+    costs, loaded, used = np.empty(copied), np.empty(copied), np.zeros(5, np.int64)
     _fold(
         requests.offsets,
         requests.arrival,
@@ -210,6 +221,8 @@ def fold_requests(
         used,
     )
     values = {"attributed": costs[: used[4]], "fully_loaded": loaded[: used[4]]}
+    if not copied:
+        values = {"attributed": shares.attributed, "fully_loaded": shares.fully_loaded}
     for server, table, (all_, with_rest) in (("held", held, used[:2]), ("api", api, used[2:4])):
         for k, duration in enumerate(DURATIONS):
             values[f"{duration}_s.{server}"] = table[k, : with_rest if duration == "tpot" else all_]

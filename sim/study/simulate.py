@@ -243,7 +243,14 @@ class Experiment:
             for name in pool.classes:
                 overflows = pool.replicas is not None
                 folds[name] = fold_requests(
-                    requests, rows, its_shares, classes.index(name), overflows, self.opens, self.closes
+                    requests,
+                    rows,
+                    its_shares,
+                    classes.index(name),
+                    overflows,
+                    self.opens,
+                    self.closes,
+                    alone=len(pool.classes) == 1,
                 )
             if pool.group is not None and pool.replicas is not None:
                 serving[pool.group] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time]) / TICKS_PER_HOUR

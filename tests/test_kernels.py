@@ -16,6 +16,7 @@ ON_KERNELS = [
     "tests/test_requests.py::test_a_blend_in_pieces_and_with_other_weights_and_means_keeps_its_draws",
     "tests/test_requests.py::test_lengths_are_rounded_and_at_least_1",
     "tests/test_serving.py",
+    "tests/test_money_requests.py",
 ]
 OUT_OF_RANGE = """
 import numpy as np

@@ -15,6 +15,7 @@ from typing import Any
 
 import sim
 from sim.catalog import INFERENCE_OFFERS
+from sim.cli.app import guarded
 from sim.estimate import Estimate
 from sim.files import output_folder, shipped, write
 from sim.scenario import Scenario, build, load
@@ -396,4 +397,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

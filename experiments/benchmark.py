@@ -25,6 +25,7 @@ import numpy as np
 import simpy
 
 from sim import fleet, reference
+from sim.cli.app import guarded
 from sim.files import output_folder, shipped, write
 from sim.jobs import Fleet, Paths, Terms
 from sim.requests import NO_ADAPTER, Replicas, Requests
@@ -297,4 +298,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

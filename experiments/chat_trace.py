@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import sim
+from sim.cli.app import guarded
+from sim.faults import InputError
 from sim.files import output_folder, write
 from sim.scenario import Tree, build
 from sim.tables import grid_text, number, study_text
@@ -134,6 +136,8 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = output_folder(arguments.out)
     log = find_log(arguments.data)
+    if arguments.data and log is None:
+        raise InputError.one("--data", f"must be a folder that holds inference/azure_llm_2023, got {arguments.data}")
     if log is None:
         print("the Azure log is not here (see --help): a synthetic hour stands for it, with its published rate, cv of")
         print("the gaps, and means and medians of the lengths; the longest prompts are shorter than in the log\n")
@@ -151,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

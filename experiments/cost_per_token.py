@@ -20,6 +20,8 @@ import numpy as np
 import sim
 from sim.catalog import INFERENCE_OFFERS
 from sim.charts import Benchmark
+from sim.cli.app import guarded
+from sim.faults import InputError
 from sim.files import output_folder, shipped, write
 from sim.scenario import Tree, as_values, build, load, read_tree
 from sim.tables import break_even_text, grid_text, number, sweep_csv, with_interval
@@ -231,6 +233,8 @@ def main() -> None:
         print(break_even_text(grid.break_even("own", other)))
     print(against_each(grid, chat))
     runs: list[Run] = []
+    if arguments.data and find_table(arguments.data) is None:
+        raise InputError.one("--data", f"must be a folder that holds perf/vllm_cost_meter, got {arguments.data}")
     if table := find_table(arguments.data):
         runs = read_runs(table, chat)
         print(f"\nmeasured by vllm-cost-meter, {RUN_REQUESTS} requests a run (taken from its throughput):\n")
@@ -253,4 +257,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

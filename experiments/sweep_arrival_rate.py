@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from sim.cli.app import guarded
 from sim.demo import demo
 from sim.files import output_folder
 
@@ -23,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

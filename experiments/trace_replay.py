@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import sim
+from sim.cli.app import guarded
 from sim.files import output_folder, write
 from sim.scenario import build
 from sim.scenario.tree import Tree
@@ -118,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

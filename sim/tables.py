@@ -18,16 +18,19 @@ _SHARED = {
     "platform": "its own use and hired node; idle time, staff and overhead are shown apart, as unallocated",
 }
 
-DEFINITIONS = """\
+_OF_JOBS = """\
 USD a job, fully loaded: {cost}.
-Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: held GPUs without a job.
+Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: held GPUs without a job."""
+DEFINITIONS = """\
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
 Brackets: {confidence:g} % interval over {replications} replications."""
 
 
 OF_TOKENS = """\
 TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first (none for
-a request of one token). USD per million output tokens: the fully loaded bill over the tokens written."""
+a request of one token). USD per million output tokens: {cost} over the tokens written.
+Utilization of replicas: time with at least one request running; load: share of the requests that they can carry."""
+_OF_BILL = {"platform": "the cost of the requests without idle time, staff and overhead"}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -160,15 +163,11 @@ def study_text(result: Json) -> str:
     if result["replications"] > 1:
         parts.append(_bill_table(result))
     parts += _serving_lines(plans)
-    if any(each["kind"] == "inference" for each in next(iter(plans.values()))["classes"].values()):
-        parts.append(OF_TOKENS)
-    parts.append(
-        DEFINITIONS.format(
-            cost=_shared(result),
-            confidence=100 * result["confidence"],
-            replications=result["replications"],
-        )
-    )
+    kinds = {each["kind"] for each in next(iter(plans.values()))["classes"].values()}
+    if "inference" in kinds:
+        parts.append(OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill")))
+    words = DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
+    parts.append("\n".join([_OF_JOBS.format(cost=_shared(result)), words] if "fine_tune" in kinds else [words]))
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
     return "\n\n".join(parts)
 
@@ -180,7 +179,8 @@ def _serving_lines(plans: Json) -> list[str]:
         for group, each in plan["serving"].items():
             count, busy = each["replicas"], with_interval(each["busy_share"], percent)
             together = with_interval(each["batch_size"])
-            what = f"{count} replica{'s' * (count != 1)}, busy {busy} of the time"
+            load = "" if each["load"] is None else f", load about {percent(each['load'])}"
+            what = f"{count} replica{'s' * (count != 1)}{load}, busy {busy} of the time"
             lines.append(f"plan `{name}`, `{group}`: {what}, {together} requests together while busy")
     return ["\n".join(lines)] if lines else []
 
@@ -220,9 +220,9 @@ def verdict(result: Json) -> str:
         return "\n".join(["No plan does the work, so none is the cheapest.", *lines])
     chance = result["comparison"]["probability_cheapest"][best]
     bill = result["plans"][best]["bill_usd"]["total"]
-    first = (
-        f"Cheapest: `{best}`, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
-    )
+    same = [name for name, plan in result["plans"].items() if plan["eligible"] and plan["bill_usd"]["total"] == bill]
+    alike = "" if len(same) < 2 else f" (as `{'`, `'.join(name for name in same if name != best)}`)"
+    first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
     return "\n".join([first, *lines])
 
 

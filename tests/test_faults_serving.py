@@ -169,7 +169,7 @@ def test_a_load_that_no_replica_can_carry_is_told_and_not_ranked():
     found = run(scenario(CHAT, {RATE: 1000}), replications=2).result
     assert time.monotonic() - began < 60
     own = found["plans"]["own"]
-    assert "of the jobs of class `chat` had not started when the clock stopped (at most 1 % may)" in own["reason"]
+    assert "of the requests of class `chat` had not started when the clock stopped (at most 1 % may)" in own["reason"]
     assert not own["eligible"]
     assert re.search(
         r"^plan `own`: requests come at [\d.]+ times the rate that `gpu` can serve: its queue never settles; "

@@ -1,6 +1,7 @@
 """The command ``fleetecon`` itself: its name, its help, how it ends."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -16,6 +17,18 @@ app = typer.Typer(
     help="Hold GPUs or hire them: cost, waits and idle money of a fleet, simulated, with their uncertainty.",
     epilog="Results and their definitions: README. Exit: 0 good, 1 a check failed, 2 bad input, 130 interrupted.",
 )
+
+
+def guarded(script: Callable[[], None]) -> None:
+    """Run a script as the command line runs: refusals are lines on stderr with status 2, an interrupt is 130."""
+    try:
+        script()
+    except FleetError as refused:
+        sys.stderr.write(f"{refused}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; the same command begins again\n")
+        sys.exit(INTERRUPTED)
 
 
 def main() -> None:

@@ -149,4 +149,5 @@ def validate(
     else:
         text = fitting.validate_text(found)
         say(text if format_ == "text" else json.dumps(found, indent=1, allow_nan=False))
-    raise typer.Exit(1 if found["failed"] else 0)
+    nothing = data is not None and not found["rows"]
+    raise typer.Exit(1 if found["failed"] or nothing else 0)

@@ -25,6 +25,11 @@ Format = Annotated[str, typer.Option("--format", help="text, json or csv.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write results and pictures into.", metavar="DIR")]
 
 
+WORDS = (
+    "USD a job: fully loaded, its own cost and its share of idle time, staff, overhead. Wait: from arrival to start. "
+    "TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first. "
+    "USD/M output tokens: the fully loaded bill of the class over the tokens written. All definitions: README."
+)
 FORMATS = ("text", "json", "csv")
 ENGINES = ("kernel", "simpy")
 MOST_REPLICATIONS = 10_000_000

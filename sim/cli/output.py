@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """Print to stdout; be quiet where the reader has gone."""
+    if sys.stdout is None:  # closed before we began
+        raise typer.Exit(0)
     try:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from sim.cli.options import (
     ENGINES,
     FORMATS,
     MOST_REPLICATIONS,
+    WORDS,
     Engine,
     File,
     Format,
@@ -83,7 +84,7 @@ def check(file: File, settings: Settings = None) -> None:
     say("\n".join(lines))
 
 
-@app.command()
+@app.command(epilog=WORDS)
 def run(
     file: File,
     settings: Settings = None,
@@ -121,7 +122,7 @@ def run(
     show(found.result, format_, study_text, study_csv)
 
 
-@app.command()
+@app.command(epilog=WORDS)
 def sweep(
     file: File,
     vary: Annotated[

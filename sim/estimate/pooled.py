@@ -17,8 +17,8 @@ EXACT: Final = 50_000
 """Number of values up to which quantiles are exact."""
 
 _SHIFT: Final = 43  # of a float's bits: the exponent and 9 bits of the fraction stay
-_LOWEST: Final = (1023 - 24) << 9  # bins begin at 2**-24 (0.2 ms in hours); smaller values share the first bin
-_BINS: Final = 64 << 9  # and end at 2**40
+_LOWEST: Final = (1023 - 50) << 9  # bins begin at 2**-50 (a request may cost 1e-8 USD); smaller values share the first
+_BINS: Final = 90 << 9  # and end at 2**40
 
 
 @kernel

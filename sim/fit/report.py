@@ -1,6 +1,7 @@
 """What a fit found, as text, as rows and as a ``serve`` block to paste. Strings out; nothing is printed here."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from sim.fit.fitted import HELD_OUT, IN_SAMPLE, Fitted
@@ -37,12 +38,14 @@ def serve_values(terms: Terms) -> dict[str, float | int | None]:
 
 def serve_block(fitted: Fitted) -> str:
     """Write the ``serve`` block of a plan, as YAML."""
-    lines = [f"serve:  # fitted to {fitted.file}"]
+    name = Path(fitted.file).name
+    lines = [f"serve:  # fitted to {name}"]
     for key, value in serve_values(fitted.terms).items():
         if value is None:
             lines.append(f"  # {key}: state how many tokens the cache holds; the table does not say")
         else:
             lines.append(f"  {key}: {value:g}" if isinstance(value, float) else f"  {key}: {value}")
+    lines.append(f'  source: "measured: fitted to {name}"')
     return "\n".join(lines) + "\n"
 
 

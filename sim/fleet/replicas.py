@@ -364,7 +364,8 @@ def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None)
     Notes
     -----
     Cost O(log(replicas) + log(seats)) a request, whatever the number of its tokens, but for chunks of prompts and
-    preemptions. Cutting a span looks up its length in floats and corrects it in integers, so it is exact.
+    preemptions; with shared adapters O(slots) besides. Cutting a span looks up its length in floats and corrects it
+    in integers, so it is exact.
     """
     count, windows = len(requests), len(replicas.edges) - 1
     rows = RequestRows.unwritten(count, requests.replications, windows)

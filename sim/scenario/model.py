@@ -28,6 +28,10 @@ from sim.scenario.quantity import (
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
 
+LONGEST_REQUEST_S = 30 * 86_400.0
+MOST_REPLICAS, MOST_SEATS = 65_536, 4_000_000
+"""Replicas of a group, and seats of all of them: more would not fit into memory."""
+
 MOST_SERVING_DAYS = 370.0
 """Replicas count in 2^-16 microseconds, of which 2^61 are a little more than a year."""
 
@@ -78,7 +82,12 @@ def _unserved(
         return
     if serve.overflow_above is not None and not by_api:
         yield (*where, "overflow_above"), "must have an `api` with token prices to overflow to"
-    room, longest = group.profile.kv_tokens, requests.longest_listed
+    made, mean_tokens = group.profile, requests.mean_tokens
+    alone = max(made.floor_s, made.base_s + made.per_request_s)
+    if mean_tokens is not None and mean_tokens[1] * alone > LONGEST_REQUEST_S:
+        text = f"must have a pace at which a request of `{class_name}` takes at most 30 days"
+        yield where, f"{text}, but {mean_tokens[1]:.3g} tokens of {alone:.3g} s each take longer"
+    room, longest = made.kv_tokens, requests.longest_listed
     if longest > room and not by_api:
         yield (
             where,
@@ -211,6 +220,10 @@ class Scenario(Part):
         taken: dict[str, str] = {}
         for group_name, group in plan.serving.items():
             where = (*path, "held", group_name, "serve")
+            seats = group.replicas * int(group.serve.max_num_seqs) if group.serve else 0
+            if group.replicas > MOST_REPLICAS or seats > MOST_SEATS:
+                text = f"must make at most {MOST_REPLICAS:,} replicas and {MOST_SEATS:,} seats (max_num_seqs of each)"
+                yield where, f"{text}, got {group.replicas:,} and {seats:,}"
             wanted = group.serve.classes if group.serve and group.serve.classes is not None else tuple(self.chats)
             if not wanted:
                 yield where, "must have a class of kind inference to serve, but the workload has none"

@@ -13,6 +13,7 @@ from sim.units import SECONDS_PER_HOUR, Floats
 FAR_APART_DAYS = 366
 _LATE = 0.05
 _CUT_ABOVE = 0.01
+_PREEMPTED_ABOVE = 0.05
 _ROUNDING = 1e-12  # relative: bills that differ by less differ by the rounding of floats
 
 
@@ -41,11 +42,12 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
             return f"{text} (at most {limit:g} % may be left)"
         if left > rules.not_started_share and rules.settle_usd_per_job is None:
             limit = 100 * rules.not_started_share
-            return (
-                f"{100 * left:.3g} % of the jobs of class `{name}` had not started when the clock stopped "
-                f"(at most {limit:g} % may)"
-            )
+            text = f"{100 * left:.3g} % of the {_work(classes[name])} of class `{name}` had not started"
+            return f"{text} when the clock stopped (at most {limit:g} % may)"
         if "ttft_s" in classes[name] and rules.ttft_p95_s is not None:
+            if left > _LATE:
+                text = f"{100 * left:.3g} % of the requests of class `{name}` never had a first token"
+                return f"{text} (95 % must have it within {rules.ttft_p95_s:g} s)"
             ttft = classes[name]["ttft_s"]["all"]["p95"].value
             if ttft is not None and ttft > rules.ttft_p95_s:
                 first = f"95 % of class `{name}` have their first token within {ttft:.3g} s"
@@ -57,6 +59,11 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
         if wait is not None and wait > rules.wait_p95_hours:
             return f"95 % of class `{name}` wait up to {wait:.3g} h (at most {rules.wait_p95_hours:g} h may pass)"
     return None
+
+
+def _work(of_class: dict[str, Any]) -> str:
+    """Name the jobs of a class."""
+    return "requests" if of_class["kind"] == "inference" else "jobs"
 
 
 def cheapest_on_each_path(bills: dict[str, Floats]) -> dict[str, Floats]:
@@ -131,7 +138,14 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
         if sum(requests.mean_tokens) > group.profile.kv_tokens:
             return None  # most of its requests can never be served
         rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
-        load += rate / (group.replicas * group.profile.rate_at_most(*requests.mean_tokens))
+        rate_at_most = group.profile.rate_at_most(*requests.mean_tokens)
+        adapters, rules = requests.adapters, group.serve.adapters if group.serve else None
+        if adapters is not None and rules is not None and rules.placement == "dedicated":
+            # the most wanted adapter has replicas of its own, and is the first that they cannot carry
+            wants = [1 / k ** float(adapters.zipf) for k in range(1, int(adapters.count) + 1)]
+            load += rate * wants[0] / sum(wants) / (len(range(0, group.replicas, int(adapters.count))) * rate_at_most)
+        else:
+            load += rate / (group.replicas * rate_at_most)
     return load
 
 
@@ -184,7 +198,7 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     return [{"code": code, "text": text} for code, text in found]
 
 
-def cut_short(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
+def cut_short(scenario: Scenario, outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
     """Warn of jobs that the clock stopped: of those that had not started, and of those that had not ended."""
     found = []
     for name, outcome in outcomes.items():
@@ -195,12 +209,18 @@ def cut_short(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
             if left - refused > _CUT_ABOVE * jobs:
                 text = "more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
                 found.append({"code": "censored", "text": f"{where}: {text}"})
+            lost = each.total("preempted").sum() if "preempted" in each.layout.sums else 0
+            if lost > _PREEMPTED_ABOVE * jobs:
+                text = f"requests were preempted {lost / jobs:.2g} times each, for the KV cache was full"
+                text += "; what is computed again slows all: a queue that forms may not clear"
+                found.append({"code": "preempted", "text": f"{where}: {text}"})
             if refused:
                 share_ = 100 * refused / jobs
                 text = f"{share_:.3g} % of the requests fit no replica's KV cache and were refused"
                 text += "; raise kv_tokens or give an API"
                 found.append({"code": "refused", "text": f"{where}: {text}"})
-            if undone - left > _CUT_ABOVE * jobs:
+            plan = scenario.plans[name]
+            if undone - left > _CUT_ABOVE * jobs and (plan.all_gpus or plan.hired):
                 share_ = 100 * (undone - left) / jobs
                 text = f"{share_:.3g} % of the jobs had started and not ended, but nodes are charged only until then"
                 found.append({"code": "unfinished", "text": f"{where}: {text}; lengthen horizon_days"})

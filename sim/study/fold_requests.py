@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.compiled import kernel
+from sim.compiled import inlined, kernel
 from sim.jobs import API, HELD, NOT_STARTED, REFUSED
 from sim.money import Shares
 from sim.requests import RequestRows, Requests
@@ -39,7 +39,8 @@ _SUMS: Final = (
     *(f"{duration}_{server}" for server in SERVERS for duration in DURATIONS),
 )
 """Summed over the counted requests of a class in a replication: numbers, hours (``in_system``, ``queue``), seconds (the
-durations), millions of tokens, USD."""
+durations), USD. Tokens, in millions, are those read and written within the counted time, as the GPU time is: of a
+request that straddles its ends the part inside, as if it went evenly; what the API takes is whole at hand-over."""
 
 (
     _JOBS,
@@ -67,6 +68,14 @@ _COUNTS: Final = {
     for duration in DURATIONS
 }
 OF_REQUESTS: Final = Layout(_SUMS, _COUNTS | {"attributed": "jobs", "fully_loaded": "jobs"})
+
+
+@inlined
+def _within(since: int, until: int, opens: int, closes: int) -> float:
+    """Share of a span that lies within the counted time; of an instant, whether it does."""
+    if until > since:
+        return overlap(since, until, opens, closes) / (until - since)
+    return 1.0 if opens <= since < closes else 0.0
 
 
 @kernel
@@ -106,14 +115,16 @@ def _fold(
             if what == HELD:
                 queue += overlap(at, start[j], opens, closes)
                 in_system += overlap(at, end[j], opens, closes)
+                first = first_token[j]
+                mine[_PROMPT] += prompt[j] * _within(start[j], first, opens, closes)
+                mine[_OUTPUT] += (output[j] - 1) * _within(first, end[j], opens, closes)
+                mine[_OUTPUT] += opens <= first < closes
             elif what == NOT_STARTED:
                 queue += overlap(at, closes, opens, closes)
                 in_system += overlap(at, closes, opens, closes)
             if at < opens:
                 continue
             mine[_JOBS] += 1
-            mine[_PROMPT] += prompt[j]
-            mine[_OUTPUT] += output[j]
             mine[_ATTRIBUTED] += attributed[j]
             mine[_FULLY_LOADED] += fully_loaded[j]
             if len(costs) > 0:
@@ -147,6 +158,8 @@ def _fold(
                     t_held += 1
             else:
                 mine[_API] += 1
+                mine[_PROMPT] += prompt[j]
+                mine[_OUTPUT] += output[j]
                 mine[_OVERFLOW] += overflows
                 mine[_DURATION + 4] += wait
                 mine[_DURATION + 5] += sojourn

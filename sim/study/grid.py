@@ -165,6 +165,13 @@ def _gap(cell: Cell, a: str, b: str) -> float:
     return float(difference(cell.bills[a], cell.bills[b]).mean())
 
 
+def _left_out(key: str, ordered: list[Cell], cells: list[Cell], low: float = -math.inf, high: float = math.inf) -> str:
+    """Name the values between those compared at which not both plans do the work."""
+    low, high = max(low, float(cells[0].at[key])), min(high, float(cells[-1].at[key]))
+    missing = [float(cell.at[key]) for cell in ordered if cell not in cells and low < float(cell.at[key]) < high]
+    return f" (not both do the work at {', '.join(f'{value:.4g}' for value in missing)})" if missing else ""
+
+
 def is_number(value: Any) -> bool:
     """Tell a number from a word or a yes."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -184,7 +191,8 @@ class Grid:
         Returns
         -------
         DataFrame
-            A row a cell, plan and class, with the swept keys in front; costs in USD, durations in hours.
+            A row a cell, plan and class, with the swept keys in front; costs in USD, durations in hours (of
+            requests also TTFT and TPOT in seconds).
         """
         import pandas as pd
 
@@ -208,6 +216,10 @@ class Grid:
                     }
                     row |= {f"cost_{key}_usd": value.value for key, value in cost.items()}
                     row |= {"cost_mean_low_usd": cost["mean"].low, "cost_mean_high_usd": cost["mean"].high}
+                    if each["kind"] == "inference":
+                        row["usd_per_million_output_tokens"] = each["usd_per_million_output_tokens"].value
+                        for name_ in ("ttft_s", "tpot_s"):
+                            row |= {f"{name_[:-2]}_{key}_s": each[name_]["all"][key].value for key in ("p50", "p95")}
                     rows.append(row)
         return pd.DataFrame(rows)
 
@@ -232,7 +244,10 @@ class Grid:
         differences = np.array([difference(cell.bills[a], cell.bills[b]) for cell in cells])
         value = _crossing(places, differences.mean(axis=1))
         if math.isnan(value):
-            return found | {"reason": self._none(key, ordered, cells, a, b)}
+            return found | {"reason": self._none(key, ordered, cells, a, b) + _left_out(key, ordered, cells)}
+        low, high = float(places[places <= value].max()), float(places[places >= value].min())
+        if gap := _left_out(key, ordered, cells, low, high):
+            return found | {"reason": f"it changes between {low:.4g} and {high:.4g}{gap}: give values there"}
         count = differences.shape[1]
         rest = (differences.sum(axis=1, keepdims=True) - differences) / max(1, count - 1)
         without = np.array([_crossing(places, rest[:, r]) for r in range(count if count > 1 else 0)])
@@ -271,7 +286,8 @@ class Grid:
         if capacity is None or len(ends) < 2 or last < capacity / 2:
             if len(cells) == 1:
                 return f"only at {first:.4g} do both do the same work: `{cheaper}` is cheaper there"
-            return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is cheaper throughout"
+            never = "never dearer" if any(_gap(cell, a, b) == 0 for cell in cells) else "cheaper throughout"
+            return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is {never}"
         (x0, y0), (x1, y1) = line
         if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:
             changes = x0 - y0 * (x1 - x0) / (y1 - y0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
 from sim.money import LINES
-from sim.study.compare import cut_short, paired_differences, probability_cheapest, unfit, warnings
+from sim.study.compare import cut_short, paired_differences, probability_cheapest, serving_load, unfit, warnings
 from sim.study.fold import Fold
 from sim.study.fold_requests import DURATIONS, SERVERS
 from sim.study.simulate import Experiment, Outcome
@@ -79,7 +79,8 @@ def _common(folded: Fold, loaded: Any, hours: float, confidence: float, exact: b
     """Estimate what is asked of every class, whatever its kind."""
     total, average = folded.total, partial(mean, confidence=confidence)
     jobs = total("jobs")
-    started = jobs.sum() - total("not_started").sum()
+    refused = total("refused").sum() if "refused" in folded.layout.sums else 0.0
+    started = jobs.sum() - total("not_started").sum() + refused
     tokens = total("tokens")
     no_tokens = bool(np.isnan(tokens).any())
     return {
@@ -173,6 +174,7 @@ def _serving_result(experiment: Experiment, plan_name: str, outcome: Outcome, co
         paid = np.full(len(busy), pool.replicas.count * hours)
         found[pool.group] = {
             "replicas": pool.replicas.count,
+            "load": serving_load(experiment.scenario, experiment.scenario.plans[plan_name], pool.group),
             "busy_share": ratio(busy, paid, confidence),
             "busy_replica_hours": mean(busy, confidence),
             "idle_replica_hours": mean(paid - busy, confidence),
@@ -263,7 +265,7 @@ def result(
         "price_date": scenario.price_date,
         "allocation": {"rule": scenario.allocation.rule, "window_days": float(scenario.allocation.window_days)},
         "inputs": [asdict(entry) for entry in scenario.inputs()],
-        "warnings": warnings(experiment, replications) + cut_short(outcomes),
+        "warnings": warnings(experiment, replications) + cut_short(scenario, outcomes),
         "plans": plans,
         "comparison": {
             "cheapest": min(eligible, key=lambda name: float(bills[name].mean()), default=None),

@@ -222,7 +222,8 @@ def verdict(result: Json) -> str:
     bill = result["plans"][best]["bill_usd"]["total"]
     same = [name for name, plan in result["plans"].items() if plan["eligible"] and plan["bill_usd"]["total"] == bill]
     alike = "" if len(same) < 2 else f" (as `{'`, `'.join(name for name in same if name != best)}`)"
-    first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {with_interval(chance, percent)} of the paths."
+    paths = with_interval(chance, percent)
+    first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {paths} of the paths."
     return "\n".join([first, *lines])
 
 

@@ -14,196 +14,17 @@ from sim import fleet
 from sim.jobs import API, HELD, HIRED, NOT_STARTED, REFUSED, Paths, Rows
 from sim.money import LINES
 from sim.requests import RequestRows, Requests
-from sim.scenario import Scenario, Tree, build, with_settings
 from sim.study.pools import Pool
 from sim.study.simulate import Experiment, Outcome
 from sim.study.study import run
 from sim.units import Floats
+from sim.verify.samples import MIXED, SCENARIO, SCENARIOS, scenario
 from sim.verify.worlds import world
 
 _CLOSE: Final = 1e-9
 _REPLICATIONS: Final = range(20)
 _OUTCOMES: Final = (NOT_STARTED, HELD, API, REFUSED)
 Found = tuple[int, int]
-
-_SCENARIO: Final[dict[str, Any]] = {
-    "name": "invariants",
-    "seed": 5,
-    "horizon_days": 60,
-    "warm_up_days": 5,
-    "workload": {
-        "small": {
-            "kind": "fine_tune",
-            "arrivals": {
-                "law": "hyperexponential",
-                "rate_per_day": 20,
-                "cv": 2,
-                "batch": {"law": "geometric", "mean": 2},
-            },
-            "tokens_millions": {"law": "lognormal", "mean": 1, "cv": 1},
-            "hours_per_million_tokens": 2,
-            "gpus": 2,
-        },
-        "large": {
-            "kind": "fine_tune",
-            "arrivals": {"law": "poisson", "rate_per_day": 4},
-            "tokens_millions": {"law": "gamma", "mean": 2, "cv": 0.7},
-            "hours_per_million_tokens": 1,
-            "gpus": 8,
-            "priority": 1,
-        },
-    },
-    "plans": {
-        "reserved": {
-            "held": {"box": {"gpus": 8, "nodes": 3, "usd_per_node_h": 19.22}},
-            "staff": {"engineers": 1, "usd_per_year": 200_000},
-            "overhead_usd_per_year": 10_000,
-        },
-        "hybrid": {
-            "held": {"box": {"gpus": 8, "nodes": 2, "usd_per_node_h": 19.22}},
-            "api": {"usd_per_million_tokens": 8, "hours_per_million_tokens": 1},
-            "patience_hours": {"law": "exponential", "mean": 3},
-            "queue_limit": 6,
-            "backfill": True,
-        },
-        "on_demand": {"hired": {"box": {"gpus": 8, "usd_per_node_h": 32.7726}}},
-        "api": {"api": {"usd_per_million_tokens": 8, "hours_per_million_tokens": 1}},
-    },
-}
-
-_TERMS: Final = {"base_ms": 24, "per_request_ms": 0.8, "per_kv_token_us": 1.2, "per_prefill_token_us": 240}
-_API: Final = {
-    "usd_per_million_tokens": 8,
-    "hours_per_million_tokens": 1,
-    "usd_per_million_input_tokens": 0.5,
-    "usd_per_million_cached_tokens": 0.1,
-    "usd_per_million_output_tokens": 2,
-    "ttft_s": {"law": "lognormal", "mean": 0.5, "cv": 1},
-    "seconds_per_output_token": 0.01,
-}
-_MIXED: Final[dict[str, Any]] = {
-    "name": "mixed",
-    "seed": 6,
-    "horizon_days": 0.1,
-    "warm_up_days": 0.012,
-    "allocation": {"window_days": 0.02},
-    "equal_work": {"settle_usd_per_job": 3},
-    "workload": {
-        "tune": {
-            "kind": "fine_tune",
-            "arrivals": {"law": "poisson", "rate_per_day": 150},
-            "tokens_millions": {"law": "gamma", "mean": 1, "cv": 0.7},
-            "hours_per_million_tokens": 0.3,
-            "gpus": 2,
-        },
-        "chat": {
-            "kind": "inference",
-            "arrivals": {"law": "poisson", "rate_per_second": 0.25},
-            "prompt_tokens": {"law": "lognormal", "mean": 300, "cv": 2},
-            "output_tokens": {"law": "lognormal", "mean": 200, "cv": 1},
-            "cached_share": 0.3,
-            "adapters": {"count": 5, "zipf": 1},
-        },
-        "code": {
-            "kind": "inference",
-            "arrivals": {"law": "poisson", "rate_per_second": 0.1, "batch": {"law": "geometric", "mean": 3}},
-            "prompt_tokens": {"law": "gamma", "mean": 900, "cv": 1},
-            "output_tokens": {"law": "exponential", "mean": 150},
-        },
-    },
-    "plans": {
-        "own": {
-            "held": {
-                "box": {"gpus": 4, "nodes": 2, "usd_per_node_h": 9},
-                "fast": {
-                    "gpus": 4,
-                    "nodes": 1,
-                    "usd_per_node_h": 12,
-                    "serve": _TERMS
-                    | {
-                        "gpus_per_replica": 2,
-                        "kv_tokens": 2500,
-                        "max_num_seqs": 8,
-                        "token_budget": 256,
-                        "classes": ["chat"],
-                        "frontend_ms": 20,
-                        "adapters": {"slots": 2, "load_ms": 50},
-                    },
-                },
-                "cheap": {
-                    "gpus": 1,
-                    "nodes": 1,
-                    "usd_per_node_h": 2,
-                    "serve": _TERMS
-                    | {
-                        "kv_tokens": 4000,
-                        "max_num_seqs": 16,
-                        "token_budget": 128,
-                        "join_lag": 1,
-                        "classes": ["code"],
-                    },
-                },
-            },
-            "staff": {"engineers": 1, "usd_per_year": 200_000},
-            "overhead_usd_per_year": 10_000,
-        },
-        "hybrid": {
-            "held": {
-                "box": {"gpus": 4, "nodes": 1, "usd_per_node_h": 9},
-                "cheap": {
-                    "gpus": 1,
-                    "nodes": 2,
-                    "usd_per_node_h": 2,
-                    "serve": _TERMS
-                    | {
-                        "kv_tokens": 3000,
-                        "max_num_seqs": 8,
-                        "token_budget": 512,
-                        "overflow_above": 6,
-                        "adapters": {"slots": 3, "load_ms": 50, "slowdown": 0.05},
-                    },
-                },
-            },
-            "api": _API,
-            "patience_hours": 0.5,
-            "staff": {"engineers": 1, "usd_per_year": 100_000},
-        },
-        "chat_only": {
-            "hired": {"box": {"gpus": 2, "usd_per_node_h": 6}},
-            "held": {
-                "each": {
-                    "gpus": 1,
-                    "nodes": 5,
-                    "usd_per_node_h": 2,
-                    "serve": _TERMS
-                    | {
-                        "kv_tokens": 9000,
-                        "max_num_seqs": 8,
-                        "token_budget": 64,
-                        "classes": ["chat"],
-                        "adapters": {"placement": "dedicated"},
-                    },
-                },
-            },
-            "api": {key: price for key, price in _API.items() if "million_tokens" not in key},
-        },
-        "api": {"api": _API, "overhead_usd_per_year": 10_000},
-    },
-}
-"""Fine-tunes on nodes, requests on replicas with too small caches, overflow, doors, adapters: all that costs."""
-
-_SCENARIOS: Final = (_SCENARIO, _MIXED)
-
-
-def scenario(values: dict[str, Any] = _SCENARIO, **settings: Any) -> Scenario:
-    """Make a scenario that the checks run, with some keys (dots as ``__``) set otherwise."""
-    tree = Tree(build_values(values))
-    return build(with_settings(tree, {key.replace("__", "."): value for key, value in settings.items()}))
-
-
-def build_values(values: Any) -> Any:
-    """Copy plain values, so that a setting stays with its scenario."""
-    return {key: build_values(value) for key, value in values.items()} if isinstance(values, dict) else values
 
 
 def _broken(values: Floats, others: Floats) -> Found:
@@ -216,19 +37,19 @@ def _sum(found: list[Found]) -> Found:
     return sum(each[0] for each in found), sum(each[1] for each in found)
 
 
-def _outcomes(values: dict[str, Any] = _SCENARIO, **settings: Any) -> dict[str, Outcome]:
+def _outcomes(values: dict[str, Any] = SCENARIO, **settings: Any) -> dict[str, Outcome]:
     """Run a scenario."""
     return Experiment.of(scenario(values, **settings), 5).piece(_REPLICATIONS)
 
 
 def _all_outcomes(**settings: Any) -> list[Outcome]:
     """Run every scenario under each of its plans."""
-    return [outcome for values in _SCENARIOS for outcome in _outcomes(values, **settings).values()]
+    return [outcome for values in SCENARIOS for outcome in _outcomes(values, **settings).values()]
 
 
 def _requests_served() -> list[tuple[Pool, Requests, RequestRows]]:
     """Serve the requests of the mixed scenario under each plan."""
-    ready = Experiment.of(scenario(_MIXED), 5)
+    ready = Experiment.of(scenario(MIXED), 5)
     work = ready.work(_REPLICATIONS)
     return [each for name in ready.fleets for each in ready.served(name, work).requests]
 
@@ -249,7 +70,7 @@ def _served(**settings: Any) -> list[tuple[Experiment, str, Paths, Any, Rows]]:
 def lines_sum_to_the_bill() -> Found:
     """Each bill's lines, one by one, sum to its total as the estimates state it."""
     found = []
-    for values in _SCENARIOS:
+    for values in SCENARIOS:
         for each in run(scenario(values), 5).result["plans"].values():
             lines = [line.value for name, line in each["bill_usd"].items() if name != "total"]
             found.append(_broken(np.array([sum(lines)]), np.array([each["bill_usd"]["total"].value])))
@@ -262,7 +83,7 @@ def jobs_carry_the_bill() -> Found:
         [
             _broken(outcome.total("fully_loaded"), outcome.bills)
             for rule in ("gpu_time", "equal")
-            for values, window in ((_SCENARIO, 7), (_MIXED, 0.03))
+            for values, window in ((SCENARIO, 7), (MIXED, 0.03))
             for outcome in _outcomes(values, allocation__rule=rule, allocation__window_days=window).values()
             if (outcome.total("jobs") > 0).all()
         ]
@@ -273,7 +94,7 @@ def the_platform_carries_what_is_shared() -> Found:
     """Where nothing is shared out, jobs carry what they caused: the bill less idle, staff, overhead, the uncounted."""
     found = []
     shared = [LINES.index(line) for line in ("held_idle", "staff", "overhead")]
-    for plan, outcome in _outcomes(_MIXED, allocation__rule="platform", warm_up_days=0).items():
+    for plan, outcome in _outcomes(MIXED, allocation__rule="platform", warm_up_days=0).items():
         own = outcome.total("fully_loaded")
         found.append(_broken(own, outcome.bills - outcome.lines[:, shared].sum(axis=1)))
         if plan != "chat_only":  # there, rented nodes round up to the second
@@ -284,7 +105,7 @@ def the_platform_carries_what_is_shared() -> Found:
 def windows_move_no_mean() -> Found:
     """Another window of allocation moves neither the bill nor the sum of what jobs cost."""
     pairs = []
-    for values, short, long in ((_SCENARIO, 3, 55), (_MIXED, 0.01, 0.088)):
+    for values, short, long in ((SCENARIO, 3, 55), (MIXED, 0.01, 0.088)):
         narrow, wide = (_outcomes(values, allocation__window_days=window) for window in (short, long))
         pairs += [(narrow[name], wide[name]) for name in narrow]
     return _sum(
@@ -460,30 +281,49 @@ def busy_within_windows() -> Found:
     return looked, broken
 
 
+def _share_within(since: npt.NDArray[Any], until: npt.NDArray[Any], opens: int, closes: int) -> Floats:
+    """Share of spans that lies in the counted time; of instants, whether they do."""
+    inside = np.clip(until, opens, closes) - np.clip(since, opens, closes)
+    at_once = (since >= opens) & (since < closes)
+    return np.where(until > since, inside / np.maximum(until - since, 1), at_once)
+
+
+def _tokens(requests: Requests, rows: RequestRows, opens: int, closes: int) -> tuple[Floats, Floats]:
+    """Tokens read and written in the counted time: on replicas evenly over the time it took, at the API at once."""
+    held, by_api = rows.outcome == HELD, (rows.outcome == API) & (requests.arrival >= opens)
+    reading = _share_within(rows.start, rows.first_token, opens, closes)
+    writing = _share_within(rows.first_token, rows.end, opens, closes)
+    first = _share_within(rows.first_token, rows.first_token, opens, closes)
+    read = requests.prompt * (held * reading + by_api)
+    written = held * (first + (requests.output - 1) * writing) + requests.output * by_api
+    return read, written
+
+
 def every_request_and_token_is_counted() -> Found:
-    """All requests that came, and their tokens, are among those held, handed over, refused or not started."""
-    ready = Experiment.of(scenario(_MIXED), 5)
+    """All requests that came are held, handed over, refused or not started; tokens are those of the counted time."""
+    ready = Experiment.of(scenario(MIXED), 5)
     work = ready.work(_REPLICATIONS)
     found = []
     for plan in ready.fleets:
         served = ready.served(plan, work)
         classes = ready.charged(plan, served)[0].classes
-        for pool, requests, _ in served.requests:
+        for pool, requests, rows in served.requests:
             its = [classes[name] for name in pool.classes]
             total = {name: np.sum([each.total(name) for each in its], axis=0) for name in its[0].layout.sums}
             counted = requests.arrival >= ready.opens
+            read, written = _tokens(requests, rows, ready.opens, ready.closes)
             found += [
                 _broken(total["jobs"], _per_replication(requests, counted)),
                 _broken(total["held"] + total["api"] + total["not_started"], total["jobs"]),
-                _broken(total["prompt_tokens"], _per_replication(requests, counted * requests.prompt * 1e-6)),
-                _broken(total["output_tokens"], _per_replication(requests, counted * requests.output * 1e-6)),
+                _broken(total["prompt_tokens"], _per_replication(requests, read * 1e-6)),
+                _broken(total["output_tokens"], _per_replication(requests, written * 1e-6)),
             ]
     return _sum(found)
 
 
 def plans_see_the_same_requests() -> Found:
     """Under every plan the same requests come at the same instants, whoever serves them together."""
-    ready = Experiment.of(scenario(_MIXED), 5)
+    ready = Experiment.of(scenario(MIXED), 5)
     looked = broken = 0
     columns = ("arrival", "prompt", "output", "adapter")
     for number, name in enumerate(ready.scenario.workload):

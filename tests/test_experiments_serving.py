@@ -88,8 +88,8 @@ class TestCostPerToken:
         monkeypatch.setattr(sim.charts, "cost_per_token", lambda grid, **given: drawn.append(given))
         monkeypatch.setattr(sim.charts, "save", lambda *_: [])
         monkeypatch.setattr(cost, "LOADS", (0.1, 0.5, 0.9))
-        arguments = ["x", "--data", str(tmp_path), "--reps", "2", "--out", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", arguments)
+        monkeypatch.setenv("FLEETECON_DATA", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", ["x", "--reps", "2", "--out", str(tmp_path)])
         cost.main()
         told = capsys.readouterr().out
         assert "the measured runs of vllm-cost-meter are not here" in told
@@ -149,9 +149,16 @@ class TestChatTrace:
 
     def test_without_the_log_it_says_so(self, trace, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(trace, "RATE", 0.2)
-        monkeypatch.setattr(sys, "argv", ["x", "--data", str(tmp_path), "--out", str(tmp_path)])
+        monkeypatch.setenv("FLEETECON_DATA", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", ["x", "--out", str(tmp_path)])
         trace.main()
         assert capsys.readouterr().out.startswith("the Azure log is not here (see --help): a synthetic hour")
+
+    def test_a_folder_that_is_stated_must_hold_it(self, trace, cost, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["x", "--data", str(tmp_path), "--out", str(tmp_path)])
+        for script, wanted in ((trace, "inference/azure_llm_2023"), (cost, "perf/vllm_cost_meter")):
+            with pytest.raises(sim.InputError, match=f"--data: must be a folder that holds {wanted}"):
+                script.main()
 
 
 class TestArticle:

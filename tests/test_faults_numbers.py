@@ -98,10 +98,23 @@ def test_b04_ranges_are_within_what_can_be_run():
 
 
 @pytest.mark.parametrize(
+    ("settings", "refusal"),
+    [
+        ({f"{REQUESTS}.output_tokens": 10**12}, "must have a pace at which a request of `chat` takes at most 30 days"),
+        ({SERVE: {"base_ms": 8.64e7, "kv_tokens": 1}}, "must have a pace at which a request of `chat` takes at most"),
+        ({"plans.own.held.gpu.nodes": 100_000}, "must make at most 65,536 replicas and 4,000,000 seats"),
+        ({f"{SERVE}.max_num_seqs": 100_000, f"{SERVE}.token_budget": 100_000, "plans.own.held.gpu.nodes": 50}, "seats"),
+    ],
+)
+def test_b04_what_no_machine_could_run_is_refused(settings, refusal):
+    with pytest.raises(sim.InputError, match=refusal):
+        scenario(CHAT, settings)
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {f"{REQUESTS}.prompt_tokens": 10**12},
-        {f"{REQUESTS}.output_tokens": 10**12, f"{SERVE}.kv_tokens": 10**12},
         {f"{REQUESTS}.prompt_tokens": {"law": "lognormal", "mean": 1e12, "cv": 100}},
         {f"{REQUESTS}.prompt_tokens": {"law": "lognormal", "mean": 1e-9, "cv": 100}},
         {f"{REQUESTS}.arrivals.rate_per_second": 1e-9},
@@ -109,13 +122,11 @@ def test_b04_ranges_are_within_what_can_be_run():
         {"horizon_days": 1e-9, "warm_up_days": 0},
         {"horizon_days": 370, f"{REQUESTS}.arrivals.rate_per_second": 1e-4},
         {SERVE: {"base_ms": 1e-9, "kv_tokens": 10**12, "max_num_seqs": 100_000, "token_budget": 100_000}},
-        {SERVE: {"base_ms": 8.64e7, "kv_tokens": 1}},
         {f"{SERVE}.frontend_ms": 1e9},
-        {"plans.own.held.gpu.nodes": 100_000},
         {"plans.own.held.gpu.usd_per_node_h": 1e12},
         {f"{REQUESTS}.adapters": {"count": 100_000, "zipf": 1e12}, **SLOTS, f"{SERVE}.adapters.load_ms": 1e9},
         {"plans.api.api.ttft_s": 1e12, "plans.api.api.seconds_per_output_token": 1e12},
-        {"plans.hybrid.api.usd_per_million_output_tokens": 1e12, f"{REQUESTS}.output_tokens": 10**12},
+        {"plans.hybrid.api.usd_per_million_output_tokens": 1e12, f"{REQUESTS}.output_tokens": 10**6},
     ],
     ids=lambda settings: str(settings)[:60],
 )

@@ -196,7 +196,7 @@ def test_the_report_ends_with_a_block_to_paste(tmp_path):
     assert block.startswith("serve:  # fitted to ")
     assert "  # kv_tokens: state how many tokens the cache holds; the table does not say\n" in block
     assert fitted_text(found).endswith(block)
-    assert [line.split(":")[0].strip(" #") for line in block.splitlines()[1:]] == list(KEYS)
+    assert [line.split(":")[0].strip(" #") for line in block.splitlines()[1:]] == [*KEYS, "source"]
     assert fitted_json(found)["serve"]["token_budget"] == 2048
     assert "prompt time, ms: mean error in-sample 0.0%, held-out 0.0%" in fitted_text(found)
 

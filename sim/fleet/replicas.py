@@ -2,7 +2,6 @@
 
 Between events the number decoding is constant and the cache grows alike in each iteration, so many iterations are one
 span. A span ends at the first of: a completion, a full cache, the boundary at which a newcomer can join.
-
 Replicas meet only in the router, which asks how many requests each has. So a replica is brought up to the instant of
 an arrival only if one of its requests may have ended by then or if the arrival is sent to it; else it lags behind. The
 order at one instant is the reference's: ends of iterations, arrivals in row order, forming of the next iterations.
@@ -90,6 +89,7 @@ def _serve(
     for r in range(len(offsets) - 1):
         bounds[:], counts[:], finish[:] = NEVER, NEVER, NEVER
         state[:], clocks[:], busy_ticks[:], slots[:], seated[:] = 0, 0.0, 0, -1, -1
+        busy[r], batch_time[r] = 0.0, 0.0
         for i in range(replicas):
             play(counts, players, i, i)
             state[i, _AT] = NEVER
@@ -349,7 +349,9 @@ def _safe_count(rules: Replicas) -> int:
     return max(1, LONGEST_SPAN // max(1, longest, rules.floor))
 
 
-def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None) -> RequestRows:
+def serve_requests(
+    replicas: Replicas, requests: Requests, api: ApiTimes | None, out: RequestRows | None = None
+) -> RequestRows:
     """Serve the requests of each replication on a fleet of replicas.
 
     Parameters
@@ -360,15 +362,16 @@ def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None)
         The requests of one or more replications.
     api : ApiTimes or None
         How long the API takes for each; None where the plan has none.
+    out : RequestRows, optional
+        Rows to write into, made for as many.
 
     Notes
     -----
     Cost O(log(replicas) + log(seats)) a request, whatever the number of its tokens, but for chunks of prompts and
-    preemptions; with shared adapters O(slots) besides. Cutting a span looks up its length in floats and corrects it
-    in integers, so it is exact.
+    preemptions; with shared adapters O(slots) besides. A float looks up the length of a cut span, integers correct it.
     """
     count, windows = len(requests), len(replicas.edges) - 1
-    rows = RequestRows.unwritten(count, requests.replications, windows)
+    rows = RequestRows.unwritten(count, requests.replications, windows) if out is None else out
     if not 0 < replicas.count <= FINE:
         raise ValueError("a serving fleet has at least one replica, and at most 65,536")
     seats = replicas.max_num_seqs

@@ -53,10 +53,8 @@ def _use(
     per_prompt: Floats,
     per_output: Floats,
     settle: float,
-    rule: int,
     lines: Floats,
     attributed: Floats,
-    weight: Floats,
     loose: Floats,
 ) -> None:
     """Charge the requests of each replication; what uncounted ones used is added to ``loose``."""
@@ -75,10 +73,8 @@ def _use(
             elif counted:
                 own = settle
                 lines[r, PENALTIES] += own
-            if counted:
-                attributed[j] = own
-                weight[j] = 1.0 if rule == EQUALLY else (gpu_time[j] if outcome[j] == HELD else 0.0)
-            else:
+            attributed[j] = own if counted else 0.0
+            if not counted:
                 loose[r, 0] += own
         lines[r, API_LINE], lines[r, HELD_USED] = api, used
 
@@ -104,7 +100,8 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
     replications, count = requests.replications, len(requests)
     counted = edges[-1] - edges[0]
     lines = np.zeros((replications, len(LINES)))
-    attributed, weight = np.zeros(count), np.zeros(count)
+    attributed = np.empty(count)
+    weight = np.ones(count) if RULES[rule] == EQUALLY else rows.gpu_time  # which is 0 for whom no replica served
     busy = rows.busy * prices.replica_gpus / TICKS_PER_HOUR
     loose = np.diff(edges) / counted * prices.held_usd - busy * prices.usd_per_gpu_h
     _use(
@@ -121,10 +118,8 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
         prices.usd_per_prompt_token,
         prices.usd_per_output_token,
         prices.settle_usd,
-        RULES[rule],
         lines,
         attributed,
-        weight,
         loose,
     )
     lines[:, HELD_IDLE] = prices.held_usd - lines[:, HELD_USED]

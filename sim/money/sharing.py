@@ -48,7 +48,7 @@ class Use:
     attributed, weight : float64[n]
         USD that a job caused; its part when loose money is shared.
     rest : float64[n] or None
-        USD of a job's own hired node beside that.
+        USD of a job's own hired node beside that; ``share_out`` makes the fully loaded cost of it.
     loose : float64[R, windows]
         USD to be shared among the side's jobs, by window.
     """
@@ -166,7 +166,7 @@ def share_out(sides: list[Use], fixed: Floats, edges: Ticks, rule: str) -> list[
             whole += np.where(count[:, None] > 0, 0.0, side.loose)
     found = []
     for side, part, its_weights, count in zip(sides, _split(whole, weights, jobs), weights, jobs, strict=True):
-        loaded = np.zeros(len(side.arrival)) if side.rest is None else side.rest.copy()
+        loaded = np.zeros(len(side.arrival)) if side.rest is None else side.rest
         own = np.where(count[:, None] > 0, side.loose, 0.0)
         loose = (own + part) * shared
         _share(side.offsets, side.arrival, edges, side.weight, its_weights, count, loose, side.attributed, loaded)

@@ -263,12 +263,14 @@ def show_serving(rounds: list[dict[Load, dict[str, float]]]) -> dict[str, Rows]:
     """Print the table of replicas: the kernel's speed, and how many times as long the others take."""
     told = {}
     names = [name for name in rounds[0][LOADS[0]] if name != "kernel"]
-    print(f"\n{'one core, replicas under a load':34}{'M/s':>7}" + "".join(f"{f'x {name}':>14}" for name in names))
+    heads = "".join(f"{f'x {name}':>14}" for name in names)
+    print(f"\n{'one core, replicas under a load':34}{'M/s':>7}{'best':>7}{heads}")
     for each in LOADS:
         rows = medians([one[each] for one in rounds], "ns_per_request")
         middles = [np.atleast_1d(rows[name]["times_kernel"])[1] for name in names]
-        pace = 1e3 / statistics.median(one[each]["kernel"] for one in rounds)
-        print(f"{each!s:34}{pace:7.2f}" + "".join(f"{middle:14,.1f}" for middle in middles))
+        paces = [1e3 / one[each]["kernel"] for one in rounds]
+        ratios = "".join(f"{middle:14,.1f}" for middle in middles)
+        print(f"{each!s:34}{statistics.median(paces):7.2f}{max(paces):7.2f}{ratios}")
         told[str(each)] = rows
     return told
 
@@ -294,8 +296,10 @@ def main() -> None:
     told = {"rows": show_nodes(nodes), "bytes_per_job": memory_per_job(arguments.reps)}
     print(f"memory: {told['bytes_per_job']:.0f} bytes a job at the peak, 3 plans together")
     told["serving"] = show_serving(serving)
-    told["whole_way_of_requests_per_s"] = pace = statistics.median(requests_a_second() for _ in range(arguments.rounds))
-    print(f"whole way: {pace / 1e6:.2f} M requests/s at 1 x, 5/s (sample, serve, charge, percentiles)")
+    told["whole_way_of_requests_per_s"] = paces = [requests_a_second() for _ in range(arguments.rounds)]
+    median, best = statistics.median(paces) / 1e6, max(paces) / 1e6
+    print(f"whole way: {median:.2f} M requests/s, best {best:.2f} (1 x, 5/s: sample, serve, charge, percentiles)")
+    print("best: of the rounds; the rest of the machine's work slows the others")
     write(folder / "benchmark.json", json.dumps(told, indent=1) + "\n")
 
 

@@ -2,10 +2,9 @@
 
 Between events the number decoding is constant and the cache grows alike in each iteration, so many iterations are one
 span. A span ends at the first of: a completion, a full cache, the boundary at which a newcomer can join.
-Replicas meet only in the router, which asks how many requests each has. So a replica is brought up to the instant of
-an arrival only if one of its requests may have ended by then or if the arrival is sent to it; else it lags behind. The
-order at one instant is the reference's: ends of iterations, arrivals in row order, forming of the next iterations.
-Requests run and queue in the order of their rows: who is preempted goes back to the head. So the youngest is the last.
+Replicas meet only in the router, which asks how many requests each has. So a replica is brought up to an arrival only if
+one of its requests may have ended by then or if the arrival is sent to it; else it lags behind. At one instant: ends of
+iterations, arrivals in row order, forming. Requests run and queue in the order of rows: the youngest is the last.
 """
 
 from operator import attrgetter

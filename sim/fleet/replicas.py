@@ -2,7 +2,7 @@
 
 Between events the number decoding is constant and the cache grows alike in each iteration, so many iterations are one
 span. A span ends at the first of: a completion, a full cache, the boundary at which a newcomer can join.
-Replicas meet only in the router, which asks how many requests each has. So a replica is brought up to an arrival only if
+Replicas meet only in the router, which asks how many requests each has. A replica is brought up to an arrival only if
 one of its requests may have ended by then or if the arrival is sent to it; else it lags behind. At one instant: ends of
 iterations, arrivals in row order, forming. Requests run and queue in the order of rows: the youngest is the last.
 """

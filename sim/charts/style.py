@@ -18,7 +18,6 @@ from sim.units import Floats
 
 INK: Final = "#222222"
 GREY: Final = "#6b6b6b"
-PALE: Final = "#d9d9d9"
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13.0, 10.0, 9.0
 
 _THEME: Final[dict[str, Any]] = {

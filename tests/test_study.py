@@ -122,6 +122,7 @@ def test_a_fold_by_hand():
         end=np.where(np.arange(7) == 6, -1, to_ticks([36, 27, 46, 41, 55, 99, 0])),
         node=np.zeros(7, np.int64),
         outcome=np.array([HELD, API, HELD, HELD, API, HELD, NOT_STARTED]),
+        interrupted=np.zeros(7, np.int64),
     )
     own = np.array([0.0, 0, 10, 20, 30, 40, 50])
     charges = Charges(np.zeros((1, len(LINES))), np.zeros(1), np.zeros(1), own, own + 1)

@@ -8,7 +8,7 @@ import pytest
 
 from sim import fleet
 from sim.faults import InputError
-from sim.jobs import API, HELD, HIRED, Rows
+from sim.jobs import API, HELD, HIRED
 from sim.verify import invariants, serving_worlds, verify, worlds
 from sim.verify.cases import read_cases, shipped
 from sim.verify.probes import OF_FLEET, OF_JOBS, OF_ROW, estimate, wish
@@ -328,7 +328,7 @@ def test_a_wrong_row_is_found(monkeypatch):
 
     def wrong(*world):
         rows = right(*world)
-        return Rows(rows.start, rows.end + (rows.outcome == API), rows.node, rows.outcome)
+        return replace(rows, end=rows.end + (rows.outcome == API))
 
     assert worlds.compare(range(20))[1] == 0
     monkeypatch.setattr(worlds.fleet, "serve", wrong)
@@ -348,7 +348,7 @@ def test_an_invariant_can_fail(monkeypatch):
 
     def late(**settings):
         return [
-            (ready, name, paths, terms, Rows(rows.start - 10**12, rows.end, rows.node, rows.outcome))
+            (ready, name, paths, terms, replace(rows, start=rows.start - 10**12))
             for ready, name, paths, terms, rows in served(**settings)
         ]
 

@@ -37,7 +37,8 @@ def test_names_are_keys():
 
 def test_every_fact_is_dated_and_has_a_source():
     assert all(date(2020, 1, 1) < fact.since <= fact.seen < date(2026, 12, 31) for fact in DATED)
-    assert all(fact.basis in ("list price", "list price, second-hand") for fact in DATED)
+    assert all(fact.basis in ("list price", "list price, second-hand", "market price, second-hand") for fact in DATED)
+    assert all(fact.rate == "spot" for fact in NODE_PRICES if fact.basis.startswith("market"))
     assert all(fact.source for fact in [*DATED, *ACCELERATORS.values(), *MODELS.values()])
 
 
@@ -49,6 +50,17 @@ def test_one_price_at_a_time():
             p for p in NODE_PRICES if (p.instance, p.rate) == (price.instance, price.rate) and p.since > price.since
         ]
         assert all(price.seen < follower.since for follower in later), price
+
+
+def test_spot_costs_less_than_on_demand_of_its_day():
+    spot = [price for price in NODE_PRICES if price.rate == "spot"]
+    assert {price.instance for price in spot} >= {"p4d.24xlarge", "p5.48xlarge", "nebius.h100_80gb_x1"}
+    for price in spot:
+        usual = node_price(price.instance, "on_demand", price.since)
+        assert usual is not None
+        assert 0.1 < price.usd_per_node_h / usual.usd_per_node_h < 0.6, price
+    assert node_price("p4d.24xlarge", "spot", date(2023, 10, 1)).usd_per_node_h == 9.8318
+    assert node_price("p4d.24xlarge", "spot", date(2022, 10, 1)) is None
 
 
 def test_prices_are_positive_and_a_cached_token_costs_less():

@@ -3,7 +3,8 @@
 Not here: prices that a scenario states itself. A price is in force from ``since`` (the first day on which it is known,
 where nobody says when it began); ``seen`` is the last day on which it is known to have been asked, so the age of a
 figure can be told. Sources by short name: `silybench` = tgarg01/silybench-data (CC BY 4.0), `gpu-prices` = the daily
-snapshots of afhubbard/gpu-prices (CC BY 4.0), as medians of a region.
+snapshots of afhubbard/gpu-prices (CC BY 4.0), as medians of a region. A ``spot`` price buys a node that may be taken
+back at any time; AWS's moves by the hour and differs from zone to zone, so it is the level of its time and no more.
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,24 @@ NODE_PRICES: Final = (
         source="the article's 1-year reserved price of p4d.24xlarge, 2023",
     ),
     NodePrice(
+        "p4d.24xlarge",
+        "spot",
+        9.8318,
+        since=date(2023, 1, 31),
+        seen=date(2023, 3, 31),
+        basis="market price, second-hand",
+        source="EC2 spot, us-east-1a and 1c (1d: 13.87), SkyPilot catalog v3 of early 2023",
+    ),
+    NodePrice(
+        "p4d.24xlarge",
+        "spot",
+        8.0001,
+        since=date(2025, 12, 1),
+        seen=date(2026, 3, 1),
+        basis="market price, second-hand",
+        source="median (2.47 to 8.19) over the zones of us-east-1, EC2 spot, SkyPilot catalog v8 (late 2025 to 2026)",
+    ),
+    NodePrice(
         "p4de.24xlarge",
         "on_demand",
         40.96575,
@@ -69,6 +88,15 @@ NODE_PRICES: Final = (
         seen=date(2026, 6, 1),
         basis="list price",
         source="AWS EC2 on-demand list, us-east-1, SkyPilot catalog v8; A100 median of gpu-prices 2026-06-01",
+    ),
+    NodePrice(
+        "p4de.24xlarge",
+        "spot",
+        9.31195,
+        since=date(2025, 12, 1),
+        seen=date(2026, 3, 1),
+        basis="market price, second-hand",
+        source="mean (8.65, 9.97) over the zones of us-east-1, EC2 spot, SkyPilot catalog v8 (late 2025 to 2026)",
     ),
     NodePrice(
         "p5.4xlarge",
@@ -98,6 +126,15 @@ NODE_PRICES: Final = (
         source="AWS EC2 on-demand list, us-east-1, SkyPilot catalog v8; H100 median of gpu-prices 2026-06-01",
     ),
     NodePrice(
+        "p5.48xlarge",
+        "spot",
+        21.1543,
+        since=date(2025, 12, 1),
+        seen=date(2026, 3, 1),
+        basis="market price, second-hand",
+        source="median (10.24 to 55.04) over the zones of us-east-1, EC2 spot, SkyPilot catalog v8 (late 2025 to 2026)",
+    ),
+    NodePrice(
         "p5en.48xlarge",
         "on_demand",
         63.296,
@@ -107,6 +144,15 @@ NODE_PRICES: Final = (
         source="AWS EC2 on-demand list, us-east-1, SkyPilot catalog v8 (late 2025 to 2026)",
     ),
     NodePrice(
+        "p5en.48xlarge",
+        "spot",
+        17.2074,
+        since=date(2025, 12, 1),
+        seen=date(2026, 3, 1),
+        basis="market price, second-hand",
+        source="median (16.56 to 18.25) over the zones of us-east-1, EC2 spot, SkyPilot catalog v8 (late 2025 to 2026)",
+    ),
+    NodePrice(
         "p6-b200.48xlarge",
         "on_demand",
         113.9328,
@@ -114,6 +160,15 @@ NODE_PRICES: Final = (
         seen=date(2026, 3, 1),
         basis="list price",
         source="AWS EC2 on-demand list, us-east-1, SkyPilot catalog v8 (late 2025 to 2026)",
+    ),
+    NodePrice(
+        "p6-b200.48xlarge",
+        "spot",
+        17.0243,
+        since=date(2025, 12, 1),
+        seen=date(2026, 3, 1),
+        basis="market price, second-hand",
+        source="mean (13.03, 21.01) over the zones of us-east-1, EC2 spot, SkyPilot catalog v8 (late 2025 to 2026)",
     ),
     NodePrice(
         "g6e.xlarge",
@@ -206,6 +261,24 @@ NODE_PRICES: Final = (
         source="Nebius HGX H100: silybench, vendor page of 2026-09-25; gpu-prices median 2026-05-28 to 06-01",
     ),
     NodePrice(
+        "nebius.h100_80gb_x1",
+        "spot",
+        1.25,
+        since=date(2026, 5, 28),
+        seen=date(2026, 5, 31),
+        basis="list price",
+        source="Nebius HGX H100 preemptible, eu-north1: gpu-prices median 2026-05-28 to 05-31",
+    ),
+    NodePrice(
+        "nebius.h100_80gb_x1",
+        "spot",
+        2.15,
+        since=date(2026, 6, 1),
+        seen=date(2026, 6, 1),
+        basis="list price",
+        source="Nebius HGX H100 preemptible, eu-north1: gpu-prices median 2026-06-01",
+    ),
+    NodePrice(
         "nebius.h200_141gb_x1",
         "on_demand",
         3.5,
@@ -222,6 +295,24 @@ NODE_PRICES: Final = (
         seen=date(2026, 9, 25),
         basis="list price",
         source="Nebius HGX H200: silybench, vendor page of 2026-09-25; gpu-prices median 2026-05-28 to 06-01",
+    ),
+    NodePrice(
+        "nebius.h200_141gb_x1",
+        "spot",
+        1.45,
+        since=date(2026, 5, 28),
+        seen=date(2026, 5, 31),
+        basis="list price",
+        source="Nebius HGX H200 preemptible, eu-north1: gpu-prices median 2026-05-28 to 05-31",
+    ),
+    NodePrice(
+        "nebius.h200_141gb_x1",
+        "spot",
+        2.45,
+        since=date(2026, 6, 1),
+        seen=date(2026, 6, 1),
+        basis="list price",
+        source="Nebius HGX H200 preemptible, eu-north1: gpu-prices median 2026-06-01",
     ),
     NodePrice(
         "runpod.a100_80gb_x1",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sim.scenario.laws import law_mean
+
 BASES = ("measured", "list price", "assumed")
 
 
@@ -35,3 +37,9 @@ def stated(what: str, value: float, unit: str, source: str | None) -> Input:
     if separator and basis.strip() in BASES:
         return Input(what, value, unit, basis.strip(), text.strip())
     return Input(what, value, unit, "stated", source or "the scenario, which gives no source")
+
+
+def law_input(what: str, law: Any, unit: str, source: str | None) -> Input:
+    """Make the input of a law that the scenario states: its mean."""
+    name = str(law.law)
+    return stated(what, law_mean(law), unit if name == "deterministic" else f"{unit} on average ({name})", source)

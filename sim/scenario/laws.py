@@ -16,6 +16,7 @@ from sim.scenario.quantity import (
     PositiveHours,
     PositiveSpread,
     Rate,
+    Shape,
     Share,
     Spread,
     SpreadAboveOne,
@@ -132,6 +133,14 @@ class Gamma(Part):
     cv: PositiveSpread
 
 
+class Weibull(Part):
+    """Weibull: times to a failure; shape below 1 fails early, 1 is exponential, above 1 wears out."""
+
+    law: Literal["weibull"]
+    mean: NonNegative
+    shape: Shape
+
+
 class Geometric(Part):
     """Whole numbers 1, 2, 3, ...: trials up to the first success."""
 
@@ -161,7 +170,7 @@ def _number_as_law(value: Any) -> Any:
 
 
 _Size = Annotated[
-    Deterministic | Exponential | Erlang | Hyperexponential | Lognormal | Gamma | Geometric | Empirical,
+    Deterministic | Exponential | Erlang | Hyperexponential | Lognormal | Gamma | Weibull | Geometric | Empirical,
     Field(discriminator="law"),
 ]
 _Batch = Annotated[Deterministic | Geometric | Empirical, Field(discriminator="law")]
@@ -192,6 +201,10 @@ TokenLaw = Annotated[_Token, BeforeValidator(_number_as_law, json_schema_input_t
 SizeLaw = Annotated[_Size, BeforeValidator(_number_as_law, json_schema_input_type=float | _Size)]
 BatchLaw = Annotated[_Batch, BeforeValidator(_number_as_law, json_schema_input_type=float | _Batch)]
 PatienceLaw = Annotated[_Patience, BeforeValidator(_number_as_law, json_schema_input_type=float | _Patience)]
+
+
+NOTHING = Deterministic(law="deterministic", mean=0.0)
+"""The law of what takes no time."""
 
 
 def law_mean(law: Any) -> float:

@@ -4,7 +4,6 @@ Not here: reading YAML (``read``), and anything that happens on a clock.
 """
 
 import math
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from sim.scenario.inference import InferenceClass
-from sim.scenario.inputs import Input, nearest
+from sim.scenario.inputs import Input
 from sim.scenario.laws import Part
-from sim.scenario.plans import Plan, misfit_gpus
+from sim.scenario.misfits import Refusals, restless, strange_servers, unserved, untrained
+from sim.scenario.plans import Plan
 from sim.scenario.quantity import (
     Confidence,
     Days,
@@ -27,10 +27,6 @@ from sim.scenario.quantity import (
 )
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
-
-LONGEST_REQUEST_S = 30 * 86_400.0
-MOST_REPLICAS, MOST_SEATS = 65_536, 4_000_000
-"""Replicas of a group, and seats of all of them: more would not fit into memory."""
 
 MOST_SERVING_DAYS = 370.0
 """Replicas count in 2^-16 microseconds, of which 2^61 are a little more than a year."""
@@ -63,49 +59,6 @@ def _as_date(value: Any) -> Any:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError("must be a date like 2023-10-01") from None
-
-
-def _unserved(
-    path: tuple[str, ...], plan: Plan, class_name: str, requests: InferenceClass
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Find what keeps a plan from serving a class of requests."""
-    by_api = plan.api is not None and plan.api.serves
-    server = plan.server(class_name)
-    if server is None:
-        if not by_api:
-            text = f"must have something that serves class `{class_name}`"
-            yield path, f"{text}: held nodes (1 or more) with `serve`, or an `api` with token prices"
-        return
-    group = plan.held[server]
-    serve, where = group.serve, (*path, "held", server, "serve")
-    if serve is None:
-        return
-    if serve.overflow_above is not None and not by_api:
-        yield (*where, "overflow_above"), "must have an `api` with token prices to overflow to"
-    made, mean_tokens = group.profile, requests.mean_tokens
-    alone = max(made.floor_s, made.base_s + made.per_request_s)
-    if mean_tokens is not None and mean_tokens[1] * alone > LONGEST_REQUEST_S:
-        text = f"must have a pace at which a request of `{class_name}` takes at most 30 days"
-        yield where, f"{text}, but {mean_tokens[1]:.3g} tokens of {alone:.3g} s each take longer"
-    room, longest = made.kv_tokens, requests.longest_listed
-    if longest > room and not by_api:
-        yield (
-            where,
-            f"must have room for {longest} tokens of a request of `{class_name}` in KV cache, got kv_tokens {room}",
-        )
-    rules, wanted = serve.adapters, requests.adapters
-    if wanted is not None and rules is None:
-        yield where, f"must have `adapters`, because class `{class_name}` names {wanted.count} of them"
-    if rules is None or rules.placement != "dedicated":
-        return
-    if wanted is None:
-        yield (
-            where,
-            f"must have `classes` without `{class_name}`, which names no adapters to have replicas of their own",
-        )
-    elif group.replicas < wanted.count:
-        text = f"must have a replica for each of the {wanted.count} adapters of `{class_name}`"
-        yield where, f"{text}, got {group.replicas}"
 
 
 class Scenario(Part):
@@ -164,13 +117,30 @@ class Scenario(Part):
 
     def usable_gpus(self, plan: Plan) -> int:
         """Count the held GPUs that jobs can use at once: where all need the same number, what is left over is none."""
-        sizes = {job_class.gpus for job_class in self.tunes.values()}
-        if len(sizes) != 1 or not plan.nodes:
-            return plan.gpus
+        return int(self._usable(plan, plan.nodes))
+
+    def reachable_gpus(self, plan: Plan) -> float | None:
+        """Count the GPUs that jobs can use at once when all is hired that may be; None for no limit.
+
+        Lent nodes count by their share of the day, hired ones of which every order is refused not at all.
+        """
+        hired, nodes = plan.hired_tuning, float(plan.nodes)
+        nodes += math.fsum(group.mean_lent for group in plan.lenders.values())
+        if hired is not None and hired.available_share > 0:
+            if hired.most_nodes is None:
+                return None
+            nodes += hired.most_nodes
+        return self._usable(plan, nodes)
+
+    def _usable(self, plan: Plan, nodes: float) -> float:
+        """Count the GPUs of so many nodes that jobs can use."""
+        gpus, sizes = nodes * plan.gpus_per_node, {job_class.gpus for job_class in self.tunes.values()}
+        if len(sizes) != 1 or not nodes:
+            return gpus
         (size,) = sizes
         if size > plan.gpus_per_node:
-            return int(plan.gpus // size * size)
-        return int(plan.nodes * (plan.gpus_per_node // size * size))
+            return float(gpus // size * size)
+        return nodes * (plan.gpus_per_node // int(size) * int(size))
 
     def inputs(self) -> list[Input]:
         """List everything that the numbers rest on, each once: paces of the work, prices of the plans."""
@@ -178,7 +148,7 @@ class Scenario(Part):
         prices = [entry for plan in self.plans.values() for entry in plan.inputs(self.price_date)]
         return list(dict.fromkeys(paces + prices))
 
-    def impossible(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def impossible(self) -> Refusals:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""
         if tick(self.warm_up_hours) >= tick(self.horizon_hours):
             yield (
@@ -205,60 +175,13 @@ class Scenario(Part):
                     f"must have prices for price_date {self.price_date}: {missing}; state the price or change the date",
                 )
             for class_name, job_class in self.tunes.items():
-                yield from self._misfits(path, plan, class_name, job_class)
+                yield from untrained(path, plan, class_name, job_class)
             for class_name, requests in self.chats.items():
-                yield from _unserved(path, plan, class_name, requests)
-            yield from self._strange_servers(path, plan)
+                yield from unserved(path, plan, class_name, requests)
+            yield from strange_servers(path, plan, self.chats)
+            yield from restless(path, plan, self.horizon_hours)
         if self.chats and self.horizon_days > MOST_SERVING_DAYS:
             yield (
                 ("horizon_days",),
                 f"must be at most {MOST_SERVING_DAYS:g} where requests are served, got {self.horizon_days:g}",
             )
-
-    def _strange_servers(self, path: tuple[str, ...], plan: Plan) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Find groups that serve what is no class of requests, what another serves, or nothing."""
-        taken: dict[str, str] = {}
-        for group_name, group in plan.serving.items():
-            where = (*path, "held", group_name, "serve")
-            seats = group.replicas * int(group.serve.max_num_seqs) if group.serve else 0
-            if group.replicas > MOST_REPLICAS or seats > MOST_SEATS:
-                text = f"must make at most {MOST_REPLICAS:,} replicas and {MOST_SEATS:,} seats (max_num_seqs of each)"
-                yield where, f"{text}, got {group.replicas:,} and {seats:,}"
-            wanted = group.serve.classes if group.serve and group.serve.classes is not None else tuple(self.chats)
-            if not wanted:
-                yield where, "must have a class of kind inference to serve, but the workload has none"
-            for class_name in dict.fromkeys(wanted):
-                if class_name not in self.chats:
-                    yield (
-                        where,
-                        f"must name classes of kind inference, got `{class_name}`; {nearest(class_name, self.chats)}",
-                    )
-                elif class_name in taken:
-                    text = (
-                        f"must not serve class `{class_name}`, which `{taken[class_name]}` serves; give both `classes`"
-                    )
-                    yield where, text
-                taken[class_name] = group_name
-
-    def _misfits(
-        self, path: tuple[str, ...], plan: Plan, class_name: str, job_class: JobClass
-    ) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Find what keeps a plan from running a class of fine-tunes."""
-        if not plan.trains:
-            yield (
-                path,
-                f"must have something that runs class `{class_name}`: held nodes, `hired`, or an `api` that trains",
-            )
-            return
-        sizes = {job.gpus or job_class.gpus for job in job_class.jobs or ()} or {job_class.gpus}
-        if (misfit := misfit_gpus(plan, max(sizes), sizes)) is not None:
-            yield ("workload", class_name, "gpus"), f"must fit plan `{path[1]}`: {misfit}"
-        if plan.api is not None and plan.api.trains and plan.api.prices_tokens:
-            unsized = any(job.tokens_millions is None for job in job_class.jobs or ())
-            unsized |= job_class.arrivals is not None and job_class.tokens_millions is None
-            unsized |= job_class.trace is not None and job_class.trace.columns.tokens is None
-            if unsized:
-                yield (
-                    (*path, "api"),
-                    f"must be priced by job or service hour, because class `{class_name}` has no tokens",
-                )

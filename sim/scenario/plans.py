@@ -2,221 +2,16 @@
 
 import math
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from sim import catalog
-from sim.profile import Profile
-from sim.scenario.inputs import Input, nearest, stated
-from sim.scenario.laws import Part, PatienceLaw, SizeLaw
-from sim.scenario.quantity import Count, Gpus, NonNegative, Positive, Slug, Text
-from sim.scenario.serving import Serving
-
-_LONGEST_ITERATION_S = 86_400.0
-
-
-class Priced(Part):
-    """Something bought by the node: from the price book by instance and rate, or at a stated price."""
-
-    instance: Text | None = None
-    rate: Text | None = None
-    gpus: Gpus | None = None
-    usd_per_node_h: NonNegative | None = None
-    source: Text | None = None
-
-    @model_validator(mode="after")
-    def _priced(self) -> Self:
-        self.exactly_one("rate", "usd_per_node_h")
-        self.exactly_one("instance", "gpus")
-        if self.instance is not None and self.instance not in catalog.INSTANCES:
-            raise ValueError(
-                f"must have an instance of the catalog, got {self.instance!r}; "
-                f"{nearest(self.instance, catalog.INSTANCES)} or state `gpus` and `usd_per_node_h`"
-            )
-        if self.rate is not None:
-            if self.instance is None:
-                raise ValueError("must have `instance` with `rate`, or state `gpus` and `usd_per_node_h`")
-            rates = {price.rate for price in catalog.NODE_PRICES if price.instance == self.instance}
-            if self.rate not in rates:
-                raise ValueError(
-                    f"must have a rate of the price book for {self.instance}, got {self.rate!r}; "
-                    f"{nearest(self.rate, sorted(rates))} or state `usd_per_node_h`"
-                )
-        return self
-
-    @property
-    def gpus_per_node(self) -> int:
-        """GPUs that are bought together."""
-        return catalog.INSTANCES[self.instance].gpus if self.instance is not None else int(self.gpus or 0)
-
-    def price(self, what: str, on: date | None) -> Input:
-        """Look up what a node hour costs and who says so."""
-        if self.usd_per_node_h is not None:
-            return stated(what, float(self.usd_per_node_h), "USD per node hour", self.source)
-        found = catalog.node_price(str(self.instance), str(self.rate), on)
-        if found is None:
-            raise LookupError(f"no {self.rate} price of {self.instance} is known as early as {on}")
-        return Input(
-            f"{what} ({self.instance}, {self.rate})",
-            found.usd_per_node_h,
-            "USD per node hour",
-            found.basis,
-            found.source,
-            found.since,
-            found.seen,
-        )
-
-
-class Held(Priced):
-    """Nodes that are paid busy or idle: they run fine-tunes that wait for each other, or serve inference."""
-
-    nodes: Count
-    serve: Serving | None = None
-
-    @model_validator(mode="after")
-    def _served(self) -> Self:
-        if self.serve is None:
-            return self
-        if self.serve.gpus_per_replica > self.gpus_per_node:
-            raise ValueError(
-                f"must have nodes of at least serve.gpus_per_replica ({self.serve.gpus_per_replica}) GPUs, "
-                f"because a replica lies on one node; they have {self.gpus_per_node}"
-            )
-        made = self.serve.profile(self.instance)  # refuses a model that does not fit
-        if (longest := made.longest_s) > _LONGEST_ITERATION_S:
-            raise ValueError(
-                f"must have a pace in which no iteration lasts longer than a day; a full one would last {longest:.3g} s"
-            )
-        return self
-
-    @property
-    def replicas(self) -> int:
-        """Replicas of all nodes: each takes whole GPUs of one node."""
-        per_node = 0 if self.serve is None else self.gpus_per_node // int(self.serve.gpus_per_replica)
-        return int(self.nodes) * per_node
-
-    @property
-    def profile(self) -> Profile:
-        """Pace and room of one replica."""
-        if self.serve is None:
-            raise LookupError("these nodes serve no inference")
-        return self.serve.profile(self.instance)
-
-
-class Hired(Priced):
-    """Nodes hired for one job each and given back when it ends: no boot, billed by the second."""
-
-
-_TRAINING = ("offer", "usd_per_million_tokens", "usd_per_job", "usd_per_service_hour")
-_TOKEN_PRICES = (
-    "usd_per_million_input_tokens",
-    "usd_per_million_cached_tokens",
-    "usd_per_million_output_tokens",
-)
-
-
-class Api(Part):
-    """Pay-per-use: training priced by tokens, hours or the job; inference priced by tokens read and written."""
-
-    offer: Text | None = None
-    usd_per_million_tokens: NonNegative | None = None
-    usd_per_job: NonNegative | None = None
-    usd_per_service_hour: NonNegative | None = None
-    hours_per_million_tokens: Positive | None = None
-    inference_offer: Text | None = None
-    usd_per_million_input_tokens: NonNegative | None = None
-    usd_per_million_cached_tokens: NonNegative | None = None
-    usd_per_million_output_tokens: NonNegative | None = None
-    ttft_s: SizeLaw | None = None
-    seconds_per_output_token: SizeLaw | None = None
-    source: Text | None = None
-
-    @model_validator(mode="after")
-    def _priced(self) -> Self:
-        if not self.serves or self.given(*_TRAINING):
-            self.exactly_one(*_TRAINING)
-        if self.inference_offer is not None:
-            if extra := self.given(*_TOKEN_PRICES):
-                raise ValueError(f"must have either `inference_offer` or `{extra[0]}`, got both")
-            if self.inference_offer not in catalog.INFERENCE_OFFERS:
-                raise ValueError(
-                    f"must have an inference_offer of the price book, got {self.inference_offer!r}; "
-                    f"{nearest(self.inference_offer, catalog.INFERENCE_OFFERS)} "
-                    f"or state `{_TOKEN_PRICES[0]}` and `{_TOKEN_PRICES[2]}`"
-                )
-        elif self.serves and (self.usd_per_million_input_tokens is None or self.usd_per_million_output_tokens is None):
-            raise ValueError("must have both `usd_per_million_input_tokens` and `usd_per_million_output_tokens`")
-        if self.offer is not None and self.offer not in catalog.API_OFFERS:
-            raise ValueError(
-                f"must have an offer of the price book, got {self.offer!r}; "
-                f"{nearest(self.offer, catalog.API_OFFERS)} or state `usd_per_million_tokens`"
-            )
-        return self
-
-    @property
-    def trains(self) -> bool:
-        """Whether it takes fine-tune jobs."""
-        return bool(self.given(*_TRAINING))
-
-    @property
-    def serves(self) -> bool:
-        """Whether it takes inference requests."""
-        return bool(self.given("inference_offer", *_TOKEN_PRICES, "ttft_s", "seconds_per_output_token"))
-
-    def token_prices(self, on: date | None) -> list[Input]:
-        """Tell what a million input, cached input and output tokens cost, and who says so."""
-        units = [f"USD per million {kind} tokens" for kind in ("input", "cached input", "output")]
-        if self.inference_offer is None:
-            full = float(self.usd_per_million_input_tokens or 0.0)
-            cached = full if self.usd_per_million_cached_tokens is None else float(self.usd_per_million_cached_tokens)
-            prices = (full, cached, float(self.usd_per_million_output_tokens or 0.0))
-            return [stated("API", price, unit, self.source) for price, unit in zip(prices, units, strict=True)]
-        offer = catalog.INFERENCE_OFFERS[self.inference_offer]
-        if on is not None and offer.since > on:
-            raise LookupError(f"the inference offer {self.inference_offer} began on {offer.since}")
-        full, cached_ = offer.usd_per_million_input_tokens, offer.usd_per_million_cached_tokens
-        prices = (full, full if cached_ is None else cached_, offer.usd_per_million_output_tokens)
-        what = f"API ({self.inference_offer})"
-        return [
-            Input(what, price, unit, offer.basis, offer.source, offer.since, offer.seen)
-            for price, unit in zip(prices, units, strict=True)
-        ]
-
-    @property
-    def prices_tokens(self) -> bool:
-        """Whether a job must say its tokens to be priced."""
-        return self.offer is not None or self.usd_per_million_tokens is not None
-
-    @property
-    def pace(self) -> float | None:
-        """Hours a million tokens take at the API; None: as long as on own nodes (an assumption, said in the output)."""
-        if self.hours_per_million_tokens is not None or self.offer is None:
-            return self.hours_per_million_tokens
-        return catalog.API_OFFERS[self.offer].hours_per_million_tokens
-
-    def price(self, on: date | None) -> Input:
-        """Tell what the API charges, in which unit, and who says so."""
-        if self.offer is not None:
-            offer = catalog.API_OFFERS[self.offer]
-            if on is not None and offer.since > on:
-                raise LookupError(f"the API offer {self.offer} began on {offer.since}")
-            return Input(
-                f"API ({self.offer})",
-                offer.usd_per_million_tokens,
-                "USD per million trained tokens",
-                offer.basis,
-                offer.source,
-                offer.since,
-                offer.seen,
-            )
-        units = {
-            "usd_per_million_tokens": "USD per million trained tokens",
-            "usd_per_job": "USD per job",
-            "usd_per_service_hour": "USD per service hour",
-        }
-        key = self.given(*units)[0]
-        return stated("API", float(getattr(self, key)), units[key], self.source)
+from sim.scenario.api import Api
+from sim.scenario.buying import MINUTES, Bought, Held, Hired
+from sim.scenario.inputs import Input, stated
+from sim.scenario.laws import Part, PatienceLaw
+from sim.scenario.quantity import Count, Minutes, NonNegative, Positive, Slug, Text, WorkMinutes
+from sim.units import tick
 
 
 class Staff(Part):
@@ -239,8 +34,48 @@ class Staff(Part):
         return float(self.engineers or 0.0)
 
 
+class Checkpoints(Part):
+    """How fine-tunes save their work: after each interval of it, each save taking its cost; an interval of 0 saves all.
+
+    Where a job has no checkpoints, it begins anew when it loses its nodes.
+    """
+
+    interval_minutes: WorkMinutes
+    cost_minutes: Minutes = 0.0
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.cost_minutes > self.interval_minutes:
+            words = "no cost_minutes with continuous checkpoints (interval_minutes 0)"
+            if self.interval_minutes:
+                words = f"cost_minutes of at most interval_minutes ({self.interval_minutes:g})"
+            raise ValueError(f"must have {words}, got {self.cost_minutes:g}")
+        return self
+
+    @property
+    def interval_ticks(self) -> int:
+        """Work between two checkpoints, in ticks; 0: all work is kept at every instant."""
+        return tick(self.interval_minutes / MINUTES)
+
+    @property
+    def cost_ticks(self) -> int:
+        """How long writing one takes, in ticks."""
+        return tick(self.cost_minutes / MINUTES)
+
+
+def _as_checkpoints(value: Any) -> Any:
+    """Read ``continuous`` as checkpoints without an interval."""
+    if value == "continuous":
+        return {"interval_minutes": 0.0}
+    if not isinstance(value, dict | Checkpoints | None):
+        example = "{interval_minutes: 30, cost_minutes: 1}"
+        raise ValueError(f"must be `continuous` or a mapping like {example}")
+    return value
+
+
 class Plan(Part):
-    """A way to buy capacity: nodes held, nodes hired by the job, the API, or held nodes that overflow to the API."""
+    """A way to buy capacity: nodes held, nodes hired when they are needed, the API, or some of them together."""
 
     held: dict[Slug, Held] = Field(default_factory=dict)
     hired: dict[Slug, Hired] = Field(default_factory=dict)
@@ -248,6 +83,9 @@ class Plan(Part):
     patience_hours: PatienceLaw | None = None
     queue_limit: Count | None = None
     backfill: Annotated[bool, Field(strict=True)] = False
+    checkpoints: Annotated[Checkpoints | None, BeforeValidator(_as_checkpoints)] = None
+    restart_minutes: Minutes = 0.0
+    preempt: Annotated[bool, Field(strict=True)] = False
     staff: Staff | None = None
     overhead_usd_per_year: NonNegative = 0.0
 
@@ -255,21 +93,40 @@ class Plan(Part):
     def _possible(self) -> Self:
         if not (self.held or self.hired or self.api):
             raise ValueError("must buy something: give it `held`, `hired` or `api`")
-        if len({node.gpus_per_node for node in self.tuning.values()}) > 1:
-            raise ValueError("must hold nodes of one size for fine-tunes; put other sizes into a plan of their own")
-        if self.hired and (self.tuning or (self.api is not None and self.api.trains) or len(self.hired) > 1):
+        tuning = [name for name, group in self.hired.items() if group.serve is None]
+        if len(tuning) > 1:
             raise ValueError(
-                "must have `hired` alone for fine-tunes, with one kind of node: each job then gets its own"
+                f"must hire one kind of node for fine-tunes, got {' and '.join(tuning)}; make it two plans"
+            )
+        if twice := sorted(set(self.serving) & set(self.hired_serving)):
+            raise ValueError(f"must give `{twice[0]}` to one group that serves, got it under `held` and `hired`")
+        if len(sizes := self._sizes()) > 1:
+            raise ValueError(
+                "must have nodes of one size for fine-tunes, held, hired and lent alike, got "
+                f"{' and '.join(f'{size} GPUs' for size in sorted(sizes))}; put other sizes into a plan of their own"
             )
         if self.staff is not None and self.staff.nodes_per_engineer is not None and not self.held:
             raise ValueError("must count its staff by `engineers`, because it holds no nodes for `nodes_per_engineer`")
-        waiting = self.given("patience_hours", "queue_limit")
-        if waiting and (self.api is None or not self.api.trains or not self.tuning):
-            raise ValueError(
-                f"must have `held` nodes for fine-tunes and an `api` that trains to overflow to, because it has "
-                f"`{waiting[0]}` (requests overflow by serve.overflow_above)"
-            )
+        self._check_queue()
         return self
+
+    def _check_queue(self) -> None:
+        """Refuse words about waiting and interrupted jobs where no job waits for nodes."""
+        waiting = self.given("patience_hours", "queue_limit")
+        if waiting and (self.api is None or not self.api.trains or not self.tunes_on_nodes):
+            raise ValueError(
+                "must have nodes for fine-tunes (held, hired or lent) and an `api` that trains to overflow to, "
+                f"because it has `{waiting[0]}` (requests overflow by serve.overflow_above)"
+            )
+        words = {key: getattr(self, key) for key in ("checkpoints", "restart_minutes", "preempt")}
+        said = [key for key, value in words.items() if value]
+        if said and not self.tunes_on_nodes:
+            raise ValueError(f"must have nodes for fine-tunes, because it has `{said[0]}`; leave it out")
+
+    def _sizes(self) -> set[int]:
+        """GPUs of the nodes that run fine-tunes; lent ones count."""
+        hired = [group for group in self.hired.values() if group.serve is None]
+        return {group.gpus_per_node for group in (*self.tuning.values(), *self.lenders.values(), *hired)}
 
     @property
     def tuning(self) -> dict[str, Held]:
@@ -281,32 +138,90 @@ class Plan(Part):
         """The held nodes that serve inference."""
         return {name: group for name, group in self.held.items() if group.serve is not None}
 
+    @property
+    def lenders(self) -> dict[str, Held]:
+        """The held nodes that serve inference and run fine-tunes while serving does not need them."""
+        return {name: group for name, group in self.serving.items() if group.lends}
+
+    @property
+    def hired_tuning(self) -> Hired | None:
+        """The hired nodes that run fine-tunes."""
+        return next((group for group in self.hired.values() if group.serve is None), None)
+
+    @property
+    def hired_serving(self) -> dict[str, Hired]:
+        """The hired nodes that serve inference."""
+        return {name: group for name, group in self.hired.items() if group.serve is not None}
+
+    @property
+    def all_serving(self) -> dict[str, Bought]:
+        """Every group that serves inference, held ones first."""
+        return {**self.serving, **self.hired_serving}
+
     def server(self, class_name: str) -> str | None:
-        """Name the group of nodes that serves a class of requests; None where the API does."""
-        for name, group in self.serving.items():
+        """Name the group of nodes (of ``all_serving``) that serves a class of requests; None where the API does."""
+        for name, group in self.all_serving.items():
             if group.replicas and group.serve and (group.serve.classes is None or class_name in group.serve.classes):
                 return name
         return None
 
     @property
+    def tunes_on_nodes(self) -> bool:
+        """Whether the plan has nodes for fine-tunes; a group of 0 nodes counts, for it may be swept."""
+        return bool(self.tuning or self.lenders or self.hired_tuning)
+
+    @property
     def trains(self) -> bool:
         """Whether the plan has something that runs fine-tunes."""
-        return bool(self.tuning or self.hired or (self.api is not None and self.api.trains))
+        return self.tunes_on_nodes or (self.api is not None and self.api.trains)
+
+    @property
+    def frictionless(self) -> bool:
+        """Whether each fine-tune gets hired nodes of its own at once: nothing held or lent, no key but a price."""
+        hired = self.hired_tuning
+        alone = hired is not None and hired.frictionless and not (self.tuning or self.lenders)
+        return alone and (self.checkpoints is None or not self.checkpoints.cost_minutes)
+
+    @property
+    def fails(self) -> bool:
+        """Whether held nodes that run fine-tunes may go down."""
+        return any(group.failures is not None and group.nodes for group in self.tuning.values())
 
     @property
     def nodes(self) -> int:
-        """Number of held nodes that run fine-tunes."""
+        """Number of held nodes that run fine-tunes and nothing else."""
         return sum(group.nodes for group in self.tuning.values())
 
     @property
+    def lent(self) -> int:
+        """Number of nodes that serve inference at some hours and run fine-tunes at others."""
+        return sum(group.lends for group in self.lenders.values())
+
+    @property
+    def maximum_nodes(self) -> int | None:
+        """Most nodes that can run fine-tunes at one time: held, lent and hired; None for no limit."""
+        hired = self.hired_tuning
+        most = 0 if hired is None else hired.most_nodes
+        return None if most is None else self.nodes + self.lent + most
+
+    @property
+    def spot(self) -> bool:
+        """Whether the hired nodes that run fine-tunes are spot capacity."""
+        return self.hired_tuning is not None and self.hired_tuning.is_spot
+
+    @property
+    def restart_ticks(self) -> int:
+        """What an interrupted fine-tune needs before it goes on, in ticks."""
+        return tick(self.restart_minutes / MINUTES)
+
+    @property
     def gpus_per_node(self) -> int:
-        """GPUs of one node that runs fine-tunes, held or hired; 0 where the plan has none."""
-        sizes = {group.gpus_per_node for group in (*self.tuning.values(), *self.hired.values())}
-        return max(sizes, default=0)
+        """GPUs of one node that runs fine-tunes, held, hired or lent; 0 where the plan has none."""
+        return max(self._sizes(), default=0)
 
     @property
     def gpus(self) -> int:
-        """GPUs of all held nodes that run fine-tunes."""
+        """GPUs of all held nodes that run fine-tunes and nothing else."""
         return self.nodes * self.gpus_per_node
 
     @property
@@ -320,16 +235,19 @@ class Plan(Part):
         return sum(int(group.nodes) for group in self.held.values())
 
     def inputs(self, on: date | None) -> list[Input]:
-        """List the prices that the plan rests on, with their dates and sources."""
-        found = [node.price(f"held {name}", on) for name, node in self.held.items()]
-        found += [node.price(f"hired {name}", on) for name, node in self.hired.items()]
+        """List what the plan rests on: prices with their dates and sources, paces, laws by which nodes come and go."""
+        found = [entry for name, group in self.held.items() for entry in group.inputs(name, on)]
+        found += [entry for name, group in self.hired.items() for entry in group.inputs(name, on)]
         if self.api is not None and self.api.trains:
             found.append(self.api.price(on))
         if self.api is not None and self.api.serves:
             found += self.api.token_prices(on)
-        for name, group in self.serving.items():
+        for name, group in self.all_serving.items():
             if group.serve is not None:
                 found += group.serve.inputs(name, group.instance)
+        if self.checkpoints is not None and self.checkpoints.cost_minutes:
+            cost, source = float(self.checkpoints.cost_minutes), self.checkpoints.source
+            found.append(stated("writing a checkpoint", cost, "minutes", source))
         if self.staff is not None:
             found.append(stated("engineer", float(self.staff.usd_per_year), "USD per year", self.staff.source))
         return found
@@ -337,12 +255,13 @@ class Plan(Part):
 
 def misfit_gpus(plan: Plan, largest: int, sizes: set[int]) -> str | None:
     """Say why jobs of these sizes can never run on a plan's nodes; None when they can."""
-    per_node = plan.gpus_per_node
-    if per_node == 0 or (plan.api is not None and plan.api.trains and plan.gpus == 0):
+    per_node, most = plan.gpus_per_node, plan.maximum_nodes
+    if per_node == 0 or (plan.api is not None and plan.api.trains and most == 0):
         return None
     for size in sorted(sizes):
         if size > per_node and size % per_node:
             return f"jobs of {size} GPUs fit no whole number of its nodes of {per_node} GPUs"
-    if plan.tuning and largest > plan.gpus:
-        return f"jobs of {largest} GPUs would block its {plan.gpus} GPUs for ever; add nodes"
+    if most is not None and largest > most * per_node:
+        way_out = "add nodes" if plan.hired_tuning is None else "add nodes or raise the maximum of hired ones"
+        return f"jobs of {largest} GPUs would block its {most * per_node} GPUs for ever; {way_out}"
     return None

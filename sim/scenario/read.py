@@ -65,7 +65,7 @@ def _keys_beside(location: Path_) -> list[str]:
 def _takes_a_law(location: Path_) -> bool:
     """Tell whether a key takes a bare number for the law that always gives it."""
     last = str(location[-1])
-    return last in _BARE_LAWS or last.endswith(("_tokens", "_token", "_s", "_hours", "_millions"))
+    return last in _BARE_LAWS or last.endswith(("_tokens", "_token", "_s", "_hours", "_minutes", "_millions"))
 
 
 def _rule(error: ErrorDetails) -> str:

@@ -1,15 +1,33 @@
-"""How held nodes serve inference: the model, its pace, the engine's settings. Not here: the clock (``fleet``)."""
+"""How nodes serve inference: the model, its pace, the engine's settings, how many nodes when.
+
+Not here: the clock (``fleet``).
+"""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sim import catalog
 from sim.profile import Profile, from_physics
-from sim.scenario.inputs import BASES, Input, nearest
-from sim.scenario.laws import Part
-from sim.scenario.quantity import Gpus, Lag, Milliseconds, NonNegative, PositiveCount, Slug, Text, Tokens
+from sim.scenario.inputs import BASES, Input, law_input, nearest
+from sim.scenario.laws import NOTHING, Part, SizeLaw, law_mean
+from sim.scenario.quantity import (
+    Count,
+    Gpus,
+    HourOfDay,
+    Lag,
+    Milliseconds,
+    Minutes,
+    NonNegative,
+    PositiveCount,
+    Slug,
+    Text,
+    TickSeconds,
+    Tokens,
+)
+from sim.units import HOURS_PER_DAY, tick
 
 _TERMS = ("base_ms", "per_request_ms", "per_kv_token_us", "per_prefill_token_us", "prefill_ms", "floor_ms")
 
@@ -32,6 +50,35 @@ class AdapterRules(Part):
         if (self.placement == "shared") != (self.slots is not None):
             raise ValueError("must have `slots` where placement is shared, and only there")
         return self
+
+
+class Autoscale(Part):
+    """How many hired nodes serve: every ``tick_s`` so many that a replica has ``target`` requests, queued and running.
+
+    More are ordered at once, those that boot or load counted; nodes leave when fewer were enough all through
+    ``cool_down_minutes``. ``minimum`` and ``maximum`` count nodes; ``minimum`` are there from the beginning.
+    """
+
+    target: PositiveCount
+    maximum: PositiveCount
+    minimum: Count = 0
+    tick_s: TickSeconds = 15.0
+    load_minutes: SizeLaw = NOTHING
+    cool_down_minutes: Minutes = 5.0
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"must have a minimum of at most maximum ({self.maximum}), got {self.minimum}")
+        return self
+
+
+class Shift(Part):
+    """How many nodes serve from an hour of the day on."""
+
+    from_hour: HourOfDay
+    nodes: Count
 
 
 class Serving(Part):
@@ -59,6 +106,10 @@ class Serving(Part):
     overflow_above: PositiveCount | None = None
     adapters: AdapterRules | None = None
     classes: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)] | None = None
+    autoscale: Autoscale | None = None
+    schedule: Annotated[tuple[Shift, ...], Field(min_length=1, max_length=1000)] | None = None
+    switch_minutes: Minutes = 0.0
+    load_minutes: SizeLaw = NOTHING
     source: Text | None = None
 
     @model_validator(mode="after")
@@ -90,6 +141,56 @@ class Serving(Part):
                 f"{nearest(self.accelerator, catalog.ACCELERATORS)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        hours = [float(entry.from_hour) for entry in self.schedule or ()]
+        if any(later <= hour for hour, later in pairwise(hours)):
+            said = ", ".join(f"{hour:g}" for hour in hours)
+            raise ValueError(f"must have a schedule whose from_hour ascends, got {said}")
+        if self.schedule is None and self.switch_minutes:
+            raise ValueError("must have a `schedule` with switch_minutes, because nodes change hands by it alone")
+        if self.schedule is None and law_mean(self.load_minutes) > 0:
+            where = "autoscale.load_minutes" if self.autoscale is not None else "`schedule`"
+            raise ValueError(f"must have no load_minutes, because its nodes always serve; state {where}")
+        return self
+
+    @property
+    def load_law(self) -> Any:
+        """Minutes that a node takes to load the model when it begins to serve."""
+        return self.load_minutes if self.autoscale is None else self.autoscale.load_minutes
+
+    @property
+    def mean_scheduled(self) -> float:
+        """Nodes that the schedule wants, on average over a day; 0 where there is none."""
+        entries = self.schedule or ()
+        ends = [*(float(entry.from_hour) for entry in entries[1:]), *(float(e.from_hour) + 24 for e in entries[:1])]
+        spans = [end - float(entry.from_hour) for entry, end in zip(entries, ends, strict=True)]
+        return sum(span * int(entry.nodes) for entry, span in zip(entries, spans, strict=True)) / HOURS_PER_DAY
+
+    def timetable(self, horizon: int) -> tuple[list[int], list[int]]:
+        """Write the schedule out: the ticks at which the number of serving nodes changes, the first 0, and the numbers.
+
+        Parameters
+        ----------
+        horizon : int
+            The tick at which the clock stops; it starts at midnight.
+        """
+        entries = self.schedule
+        if entries is None:
+            raise LookupError("these nodes have no schedule")
+        day, instants, nodes = tick(HOURS_PER_DAY), [0], [int(entries[-1].nodes)]
+        for number in range(-(-horizon // day)):
+            for entry in entries:
+                instant = number * day + tick(entry.from_hour)
+                if instant >= horizon or (entry.nodes == nodes[-1] and instant):
+                    continue
+                if instant == 0:
+                    nodes[-1] = int(entry.nodes)
+                else:
+                    instants.append(instant)
+                    nodes.append(int(entry.nodes))
+        return instants, nodes
 
     def profile(self, instance: str | None) -> Profile:
         """Tell the pace and the room of a replica.
@@ -153,4 +254,8 @@ class Serving(Part):
             (f"{what}: an iteration", made.base_s * 1e3, "ms"),
             (f"{what}: KV cache", float(made.kv_tokens), "tokens"),
         ]
-        return [Input(label, value, unit, made.basis, made.source) for label, value, unit in rows]
+        found = [Input(label, value, unit, made.basis, made.source) for label, value, unit in rows]
+        if law_mean(self.load_law) > 0:
+            source = self.source if self.autoscale is None else self.autoscale.source
+            found.append(law_input(f"replicas on `{name}`: load of the model", self.load_law, "minutes", source))
+        return found

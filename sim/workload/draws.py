@@ -85,6 +85,9 @@ class Draws:
             case "gamma":
                 shape = 1 / float(law.cv) ** 2
                 return generator.standard_gamma(shape, count) * (self.mean / shape)
+            case "weibull":
+                shape = float(law.shape)
+                return generator.weibull(shape, count) * (self.mean / math.gamma(1 + 1 / shape))
             case "lognormal":
                 return lognormal(generator, law.cv, count) * self.mean
             case "geometric":

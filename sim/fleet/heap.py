@@ -38,3 +38,17 @@ def drop(instants: Ticks, jobs: Ticks, size: int) -> None:
         jobs[hole] = jobs[child]
         hole = child
     push(instants, jobs, hole, instants[last], jobs[last])
+
+
+@inlined
+def remove(instants: Ticks, jobs: Ticks, size: int, job: int) -> None:
+    """Remove the entry of a job from a heap that holds ``size`` of them, wherever it stands."""
+    hole = 0
+    while jobs[hole] != job:
+        hole += 1
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        instants[hole] = instants[parent]
+        jobs[hole] = jobs[parent]
+        hole = parent
+    drop(instants, jobs, size)

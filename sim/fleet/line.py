@@ -32,3 +32,20 @@ def leave(head: Ticks, tail: Ticks, later: Ticks, earlier: Ticks, queue: int, jo
         earlier[after - first] = before
     else:
         tail[queue] = before
+
+
+@kernel
+def rejoin(head: Ticks, tail: Ticks, later: Ticks, earlier: Ticks, queue: int, job: int, first: int) -> None:
+    """Put a job back at its place in a queue, which is in the order of rows."""
+    before, after = -1, head[queue]
+    while 0 <= after < job:
+        before, after = after, later[after - first]
+    later[job - first], earlier[job - first] = after, before
+    if before >= 0:
+        later[before - first] = job
+    else:
+        head[queue] = job
+    if after >= 0:
+        earlier[after - first] = job
+    else:
+        tail[queue] = job

@@ -31,7 +31,6 @@ class Job:
     patience: int
     api_time: int
     started: simpy.Event
-    stopped: simpy.Event
     nodes: list[int] = field(default_factory=list)
     stints: list[int] = field(default_factory=list)
     began: int = -1
@@ -43,17 +42,12 @@ class Job:
         """Take a job from its row; SimPy wants plain integers, not numpy's."""
         columns = (paths.arrival, paths.service, paths.gpus, paths.priority, terms.patience, terms.api_time)
         arrival, service, gpus, priority, patience, api_time = (int(column[row]) for column in columns)
-        return cls(row, arrival, service, gpus, priority, patience, api_time, env.event(), env.event())
+        return cls(row, arrival, service, gpus, priority, patience, api_time, env.event())
 
     @property
     def place(self) -> tuple[int, int]:
         """Order in the queue; rows are in the order of arrival."""
         return self.priority, self.id
-
-    @property
-    def running(self) -> bool:
-        """Whether it has nodes."""
-        return bool(self.nodes)
 
     @property
     def never_started(self) -> bool:

@@ -1,7 +1,8 @@
-"""Nodes in SimPy: each job is a process that arrives, waits, runs and leaves, or gives up waiting.
+"""Nodes in SimPy: each job is a process that arrives and waits until it starts or gives up waiting.
 
 What happens at one instant happens in this order, by the rank that each event carries as its SimPy priority (insertion
-order would let a patience timer run before a completion): completions, nodes that go down, nodes that come up, idle
+order would let a patience timer run before a completion): completions, nodes that fail or are reclaimed,
+lent nodes that are taken back, nodes that come up, idle
 hired nodes that go back, one dispatch; ends of patience, one dispatch; arrivals one by one in job order, a dispatch
 after each. What follows with no delay comes before the next arrival.
 
@@ -28,7 +29,7 @@ from sim.reference.market import GONE, UP, Hire, Market
 from sim.reference.moment import Moment
 from sim.units import NEVER
 
-COMPLETION, DOWN, READY, RELEASE, DISPATCH, DOOR = 10, 20, 30, 40, 45, 46
+COMPLETION, DOWN, TAKEN_BACK, READY, RELEASE, DISPATCH, DOOR = 10, 20, 25, 30, 40, 45, 46
 PATIENCE_END, LATE_DISPATCH, ARRIVAL = 50, 55, 70
 """Ranks at one instant. SimPy's own bookkeeping has ranks 0 and 1, so it is done first."""
 
@@ -81,23 +82,13 @@ class Nodes:
         yield self.at(self.now, DOOR)
         if job.never_started and len(self.waiting) - 1 >= self.fleet.queue_limit:
             self.overflow(job)
+            self.ask_for_dispatch(LATE_DISPATCH)
             return
         if job.never_started and job.patience < NEVER:
             yield job.started | self.at(job.arrival + job.patience, PATIENCE_END)
             if job.never_started:
                 self.overflow(job)
                 self.ask_for_dispatch(LATE_DISPATCH)
-                return
-        while True:
-            if not job.running:
-                yield job.started
-            stopped = job.stopped
-            yield stopped | self.at(job.ends, COMPLETION)
-            if not stopped.triggered:
-                break
-        self.running.remove(job)
-        self.give_back(job)
-        self.ask_for_dispatch(DISPATCH)
 
     def wait(self, job: Job) -> None:
         """Put a job at its place in the queue."""
@@ -115,7 +106,7 @@ class Nodes:
         job.nodes = self.fitting(job)
         job.ends = self.now + recovery.stint(job.work, job.interrupted > 0)
         restart = recovery.restart if job.interrupted else 0
-        job.stints = []
+        job.stints = []  # a list of its own for each stint
         for number in job.nodes:
             node = self.nodes[number]
             node.free -= min(job.gpus, size)
@@ -126,9 +117,17 @@ class Nodes:
         self.running.append(job)
         own = HELD if job.nodes[0] < self.market.first else HIRED
         self.write(job, self.now if job.never_started else int(self.rows.start[job.id]), job.ends, job.nodes[0], own)
-        job.began, job.stopped = self.now, self.env.event()
-        started, job.started = job.started, self.env.event()
-        started.succeed()
+        if job.never_started:
+            job.started.succeed()
+        job.began, stints = self.now, job.stints
+        self.at(job.ends, COMPLETION).callbacks.append(lambda _: self.complete(job, stints))
+
+    def complete(self, job: Job, stints: list[int]) -> None:
+        """Let a job end, unless the stint was broken off."""
+        if job.nodes and job.stints is stints:
+            self.running.remove(job)
+            self.give_back(job)
+            self.ask_for_dispatch(DISPATCH)
 
     def interrupt(self, job: Job, gracefully: bool) -> None:
         """Take a running job off its nodes; it keeps what is saved and waits at its old place."""
@@ -142,7 +141,6 @@ class Nodes:
         self.rows.interrupted[job.id] = job.interrupted
         self.running.remove(job)
         self.give_back(job)
-        job.stopped.succeed()
         self.wait(job)
 
     def give_back(self, job: Job) -> None:
@@ -253,7 +251,7 @@ class Nodes:
                 node.back = NEVER if count % 2 else instant
                 return
             if count % 2:
-                yield self.at(instant, DOWN)
+                yield self.at(instant, TAKEN_BACK if gracefully else DOWN)
                 self.take_down(node, gracefully)
             else:
                 node.back = instant

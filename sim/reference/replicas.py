@@ -1,288 +1,46 @@
-"""Serving replicas in SimPy: each replica is a process that lives through every iteration of its batch.
-
-What happens at one instant happens in this order, by the rank that each event carries as its SimPy priority: the ends
-of iterations, arrivals in row order, and then every replica that stands between two iterations forms its next.
-
-The life of a replica: it sleeps until a request is queued; it forms an iteration, by giving each running request its
-tokens, taking back the youngest where the KV cache has no room for them, else admitting from the head of the queue; it
-works; it hands out the tokens and lets go who has them all; it forms the next iteration, or sleeps. Past the horizon
-it works on only while it owes tokens to somebody who started before.
-"""
+"""A serving fleet in SimPy: a router before replicas, each of which lives through every iteration of its batch."""
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import simpy
 
+from sim.hires import ExhaustedError, Hires
 from sim.jobs import API, HELD, REFUSED
 from sim.reference.moment import Moment
-from sim.requests import LATEST, NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
-from sim.units import FINE
-
-END, ARRIVAL, FORM = 10, 20, 30
-"""Ranks at one instant. SimPy's own bookkeeping has ranks 0 and 1, so it is done first."""
-
-
-def microseconds(instant: int) -> int:
-    """Round an instant in ticks up to whole microseconds."""
-    return -(-instant // FINE)
-
-
-@dataclass(eq=False)
-class Request:
-    """One request and what becomes of it; instants are in ticks."""
-
-    id: int
-    arrival: int
-    prompt: int
-    output: int
-    adapter: int
-    cached: int = 0
-    generated: int = 0
-    decoding: bool = False
-    granted: int = 0
-    started: int | None = None
-    first_token: int = -1
-    end: int = -1
-    replica: int = -1
-    preempted: int = 0
-    time: float = 0.0
-
-    @classmethod
-    def of(cls, row: int, requests: Requests) -> "Request":
-        """Take a request from its row; SimPy wants plain integers, not numpy's."""
-        columns = (requests.prompt, requests.output, requests.adapter)
-        prompt, output, adapter = (int(column[row]) for column in columns)
-        return cls(row, int(requests.arrival[row]) * FINE, prompt, output, adapter)
-
-    @property
-    def need(self) -> int:
-        """Tokens that must be cached before it yields the next one."""
-        return self.prompt + self.generated
-
-    @property
-    def largest_need(self) -> int:
-        """Tokens cached when it yields its last one."""
-        return self.prompt + self.output - 1
-
-    def started_before(self, horizon: int) -> bool:
-        """Tell whether it started in the time that counts."""
-        return self.started is not None and self.started < horizon
-
-
-class Sharing:
-    """Time of a replica, split equally among who is running; looked at only when somebody joins or leaves."""
-
-    def __init__(self, edges: list[int]) -> None:
-        self.edges = edges
-        self.each = 0.0
-        self.last = 0
-        self.batch_time = 0.0
-        self.busy = [0] * (len(edges) - 1)
-
-    def clipped(self, instant: int) -> int:
-        """Move an instant into the counted time."""
-        return min(max(instant, self.edges[0]), self.edges[-1])
-
-    def settle(self, now: int, running: int) -> None:
-        """Give each of the running its part of the time since somebody last joined or left."""
-        begin, end = self.clipped(self.last), self.clipped(now)
-        if running:
-            self.each += float(end - begin) / running
-            self.batch_time += float(end - begin) * running
-            for window, (opens, closes) in enumerate(pairwise(self.edges)):
-                self.busy[window] += max(0, min(end, closes) - max(begin, opens))
-        self.last = now
-
-
-class Adapters:
-    """Slots of a replica for LoRA adapters, filled from the lowest; the least recently used gives way."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
-        self.held: list[int] = []
-        self.used: list[int] = []
-
-    def slot_for(self, adapter: int, in_use: set[int]) -> int | None:
-        """Find the slot that holds an adapter or that can be given to it."""
-        if adapter in self.held:
-            return self.held.index(adapter)
-        if len(self.held) < self.slots:
-            return len(self.held)
-        idle = [slot for slot in range(self.slots) if self.held[slot] not in in_use]
-        return min(idle, key=lambda slot: (self.used[slot], slot), default=None)
-
-    def use(self, adapter: int, slot: int, now: int) -> bool:
-        """Use an adapter in a slot; tell whether it had to be loaded."""
-        if slot == len(self.held):
-            self.held.append(NO_ADAPTER)
-            self.used.append(now)
-        loaded = self.held[slot] != adapter
-        self.held[slot], self.used[slot] = adapter, now
-        return loaded
-
-
-class Replica:
-    """One replica: its queue, its running requests in order of admission, its adapters and its time."""
-
-    def __init__(self, env: simpy.Environment, number: int, rules: Replicas, edges: list[int]) -> None:
-        self.env, self.number, self.rules = env, number, rules
-        self.horizon = edges[-1]
-        self.queue: deque[Request] = deque()
-        self.running: list[Request] = []
-        self.adapters = Adapters(rules.slots)
-        self.sharing = Sharing(edges)
-        self.called = env.event()
-        self.boundaries: list[int] = []
-
-    @property
-    def now(self) -> int:
-        """Tick at which the clock stands."""
-        return int(self.env.now)
-
-    @property
-    def outstanding(self) -> int:
-        """Requests queued and running."""
-        return len(self.queue) + len(self.running)
-
-    @property
-    def free(self) -> int:
-        """Tokens for which the KV cache has room, were the granted ones cached already."""
-        return self.rules.kv_tokens - sum(request.cached + request.granted for request in self.running)
-
-    def add(self, request: Request) -> None:
-        """Queue a request, and wake the replica if it sleeps."""
-        self.queue.append(request)
-        if not self.called.triggered:
-            self.called.succeed()
-
-    def life(self) -> Generator[simpy.Event, Any, None]:
-        """Sleep while nobody is there; else work through one iteration after the other."""
-        while True:
-            yield self.called
-            began = self.now
-            while self.outstanding:
-                yield Moment(self.env, self.now, FORM)
-                if self.now >= self.horizon and not self.owes():
-                    return
-                loads = self.form(began)
-                began = self.now
-                yield Moment(self.env, self.now + self.duration(loads), END)
-                self.boundaries.append(self.now)
-                self.hand_out()
-            self.called = self.env.event()
-
-    def owes(self) -> bool:
-        """Tell whether somebody who started before the horizon still lacks tokens."""
-        return any(request.started_before(self.horizon) for request in (*self.running, *self.queue))
-
-    def form(self, began: int) -> int:
-        """Form the next iteration after the one that began then; tell how many adapters must be loaded."""
-        left = self.grant()
-        if self.free >= 0:
-            return self.admit(left, began)
-        while self.free < 0:
-            self.preempt()
-            self.grant()
-        return 0
-
-    def grant(self) -> int:
-        """Give the running their tokens: one to decode, or as much of a prefill as is left; tell what is left then."""
-        left = self.rules.token_budget
-        for request in self.running:
-            request.granted = 1 if request.decoding else min(request.need - request.cached, left)
-            left -= request.granted
-        return left
-
-    def preempt(self) -> None:
-        """Send the youngest back to the head of the queue without its cache; what it generated is kept."""
-        request = self.running[-1]
-        self.leave(request)
-        request.cached, request.decoding, request.granted = 0, False, 0
-        request.preempted += 1
-        self.queue.appendleft(request)
-
-    def admit(self, left: int, began: int) -> int:
-        """Admit from the head of the queue; tell how many adapters must be loaded."""
-        loads = 0
-        latest = began if self.rules.join_lag and self.running else self.now
-        while self.queue and left and len(self.running) < self.rules.max_num_seqs:
-            request = self.queue[0]
-            if request.need > self.free or request.arrival > latest:
-                break
-            if self.rules.slots and request.adapter != NO_ADAPTER:
-                slot = self.adapters.slot_for(request.adapter, {other.adapter for other in self.running})
-                if slot is None:
-                    break
-                loads += self.adapters.use(request.adapter, slot, self.now)
-            self.join(self.queue.popleft())
-            request.granted = min(request.need, left)
-            left -= request.granted
-        return loads
-
-    def duration(self, loads: int) -> int:
-        """Tell how long the iteration lasts that has been formed."""
-        rules = self.rules
-        decoding = sum(request.decoding for request in self.running)
-        cached = sum(request.cached for request in self.running)
-        prefilled = sum(request.granted for request in self.running if not request.decoding)
-        work = rules.base + rules.per_request * decoding + rules.per_kv_token * cached
-        work += rules.per_prefill_token * prefilled + (rules.prefill if prefilled else 0)
-        return max(rules.floor, work) + rules.load * loads
-
-    def hand_out(self) -> None:
-        """End an iteration: cache what was granted; whoever has all it needs gets a token."""
-        for request in list(self.running):
-            request.cached += request.granted
-            request.granted = 0
-            if request.cached == request.need:
-                self.give_token(request)
-
-    def give_token(self, request: Request) -> None:
-        """Give a request its next token; with the last one it leaves."""
-        request.decoding = True
-        request.generated += 1
-        if request.generated == 1:
-            request.first_token = self.now
-        if request.generated == request.output:
-            request.end = self.now
-            self.leave(request)
-
-    def join(self, request: Request) -> None:
-        """Let a request run."""
-        self.sharing.settle(self.now, len(self.running))
-        request.time -= self.sharing.each
-        self.running.append(request)
-        if request.started is None:
-            request.started, request.replica = self.now, self.number
-
-    def leave(self, request: Request) -> None:
-        """Let a request run no longer; an empty replica counts its time anew."""
-        self.sharing.settle(self.now, len(self.running))
-        request.time += self.sharing.each
-        self.running.remove(request)
-        if not self.running:
-            self.sharing.each = 0.0
+from sim.reference.replica import ARRIVAL, Replica, Request, microseconds
+from sim.reference.scaler import Scaler
+from sim.requests import LATEST, ApiTimes, Replicas, RequestRows, Requests, checked_loads
+from sim.units import FINE, NEVER, Ticks
 
 
 class Router:
     """The door of the fleet: who can never fit is turned away, the others go where fewest are outstanding."""
 
-    def __init__(self, rules: Replicas, api: ApiTimes | None, rows: RequestRows) -> None:
+    def __init__(self, rules: Replicas, api: ApiTimes | None, loads: list[int], rows: RequestRows) -> None:
         self.env = simpy.Environment(initial_time=0)
         self.rules, self.api, self.rows = rules, api, rows
-        edges = [int(edge) * FINE for edge in rules.edges]
-        self.replicas = [Replica(self.env, number, rules, edges) for number in range(rules.count)]
+        self.edges = [int(edge) * FINE for edge in rules.edges]
+        self.replicas = [Replica(self.env, number, rules, self.edges) for number in range(rules.count)]
+        self.door: deque[Request] = deque()
+        self.scaler: Scaler | None = None
+        if rules.scaling is not None:
+            self.scaler = Scaler(self.env, rules.scaling, self.replicas, loads, self.door, self.edges[-1], self.open)
 
     def run(self, requests: list[Request]) -> None:
         """Let the requests of one replication arrive, and wait until the last replica is done."""
         self.env.process(self.arrivals(requests))
         for replica in self.replicas:
             self.env.process(replica.life())
-        self.env.run()
+        if self.scaler is not None:
+            self.env.process(self.scaler.life())
+        try:
+            self.env.run()
+        except ExhaustedError as error:  # SimPy raises a copy of it that is made from its text
+            raise ExhaustedError("hires") from error
 
     def arrivals(self, requests: list[Request]) -> Generator[simpy.Event, Any, None]:
         """Let each request arrive."""
@@ -290,15 +48,31 @@ class Router:
             yield Moment(self.env, request.arrival, ARRIVAL)
             self.route(request)
 
+    @property
+    def least(self) -> Replica | None:
+        """Find the replica with the fewest requests among those that take any."""
+        taking = self.replicas if self.scaler is None else self.scaler.taking
+        return min(taking, key=lambda replica: (replica.outstanding, replica.number), default=None)
+
     def route(self, request: Request) -> None:
-        """Send a request to a replica or to the API, or refuse it."""
-        least = min(self.replicas, key=lambda replica: (replica.outstanding, replica.number))
+        """Send a request to a replica or to the API, refuse it, or let it wait at the door."""
         if request.largest_need > self.rules.kv_tokens:
             self.turn_away(request)
-        elif least.outstanding >= self.rules.overflow_above:
+            return
+        least = self.least
+        if least is None and self.scaler is not None:
+            self.scaler.call()
+        if self.rules.overflow_above < NEVER and (least is None or least.outstanding >= self.rules.overflow_above):
             self.hand_over(request, self.api)
+        elif least is None:
+            self.door.append(request)
         else:
             least.add(request)
+
+    def open(self) -> None:
+        """Let in who waits at the door, for a node has become ready."""
+        while self.door and (least := self.least) is not None:
+            least.add(self.door.popleft())
 
     def turn_away(self, request: Request) -> None:
         """Send a request to the API where there is one, else refuse it."""
@@ -320,7 +94,7 @@ class Router:
     def write(self, request: Request) -> None:
         """Fill in the row of a request that a replica started before the horizon."""
         rows, row = self.rows, request.id
-        if request.started is None or not request.started_before(self.replicas[0].horizon):
+        if request.started is None or not request.started_before(self.edges[-1]):
             return
         rows.start[row] = microseconds(request.started)
         rows.first_token[row] = min(microseconds(request.first_token) + self.rules.frontend, LATEST)
@@ -330,11 +104,11 @@ class Router:
 
 
 def _replication(
-    replicas: Replicas, requests: Requests, api: ApiTimes | None, number: int, rows: RequestRows
+    replicas: Replicas, requests: Requests, api: ApiTimes | None, loads: Ticks, number: int, rows: RequestRows
 ) -> Router:
     """Serve one replication and fill in its rows."""
     first, last = (int(offset) for offset in requests.offsets[number : number + 2])
-    router = Router(replicas, api, rows)
+    router = Router(replicas, api, loads[number].tolist(), rows)
     arriving = [Request.of(row, requests) for row in range(first, last)]
     router.run(arriving)
     for request in arriving:
@@ -346,7 +120,17 @@ def _replication(
     return router
 
 
-def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None) -> RequestRows:
+def _hires(scalers: list[Scaler]) -> Hires:
+    """Put the hires of all replications into one table."""
+    hires = [hire for scaler in scalers for hire in scaler.hires]
+    columns = ([getattr(hire, name) for hire in hires] for name in ("node", "ordered", "ready", "left"))
+    offsets = np.cumsum([0, *(len(scaler.hires) for scaler in scalers)])
+    return Hires(offsets, *(np.array(column, np.int64) for column in columns))
+
+
+def serve_requests(
+    replicas: Replicas, requests: Requests, api: ApiTimes | None, *, loads: Ticks | None = None
+) -> RequestRows:
     """Serve the requests of each replication on the plan's replicas, iteration by iteration.
 
     Parameters
@@ -357,19 +141,36 @@ def serve_requests(replicas: Replicas, requests: Requests, api: ApiTimes | None)
         The requests of one or more replications.
     api : ApiTimes or None
         How long the API takes for each, were it handed over; may be missing where none ever is.
+    loads : int64[replications, n], optional
+        Microseconds that each order of a node takes to be ready; where nodes come and go.
 
     Returns
     -------
     RequestRows
         What became of each request, and how busy the replicas were.
+
+    Raises
+    ------
+    ExhaustedError
+        Of ``hires`` where there are more orders than loads.
     """
     rows = RequestRows.empty(len(requests), requests.replications, len(replicas.edges) - 1)
-    for number in range(requests.replications):
-        _replication(replicas, requests, api, number, rows)
-    return rows
+    routers = _replications(replicas, requests, api, loads, rows)
+    scalers = [router.scaler for router in routers if router.scaler is not None]
+    return rows if replicas.scaling is None else replace(rows, hires=_hires(scalers))
 
 
-def boundaries(replicas: Replicas, requests: Requests, api: ApiTimes | None) -> list[list[int]]:
+def _replications(
+    replicas: Replicas, requests: Requests, api: ApiTimes | None, loads: Ticks | None, rows: RequestRows
+) -> list[Router]:
+    """Serve all replications and fill in their rows."""
+    times = checked_loads(replicas, requests, loads)
+    return [_replication(replicas, requests, api, times, number, rows) for number in range(requests.replications)]
+
+
+def boundaries(
+    replicas: Replicas, requests: Requests, api: ApiTimes | None, *, loads: Ticks | None = None
+) -> list[list[int]]:
     """Tell when iterations end, so that worlds can be made in which other things happen just then.
 
     Returns
@@ -378,5 +179,5 @@ def boundaries(replicas: Replicas, requests: Requests, api: ApiTimes | None) -> 
         Of each replication, the distinct instants in serving ticks, in order.
     """
     rows = RequestRows.empty(len(requests), requests.replications, len(replicas.edges) - 1)
-    routers = [_replication(replicas, requests, api, number, rows) for number in range(requests.replications)]
+    routers = _replications(replicas, requests, api, loads, rows)
     return [sorted({end for replica in router.replicas for end in replica.boundaries}) for router in routers]

@@ -12,14 +12,14 @@ from worlds import API, HIRED, examples, fleet, jobs, random_worlds, scenario, t
 
 from sim import fleet as kernel
 from sim import reference
-from sim.money import LINES, Tariff, charge, tariff
+from sim.money import LINES, Billing, Tariff, charge, tariff
 from sim.study import as_json, run
 from sim.units import tick
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 engines = partial(pytest.mark.parametrize("engine", ["kernel", "simpy"]))
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
-FREE = Tariff(0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+FREE = Tariff(0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
 
 
 def plain_json(study) -> str:
@@ -172,7 +172,7 @@ def test_hired_nodes_are_billed_by_the_second(hours, gpus, used, idle):
     # 1 USD a second for a node of 8 GPUs; a horizon of 10 h cuts the last one.
     paths = jobs([0], [hours], gpus=gpus)
     rules = fleet(nodes=0, gpus=8, horizon=10, no_queue=HIRED)
-    mine = prices(node_gpus=8, hired_usd_per_gpu_h=450)
+    mine = prices(node_gpus=8, hired=Billing(450))
     charges = charge(mine, rules, paths, kernel.serve(rules, paths, terms(paths)), 0, tick(10), "gpu_time")
     found = lines(charges)
     assert (found.get("on_demand_used", 0), found.get("on_demand_idle", 0)) == pytest.approx((used, idle), abs=1e-9)
@@ -183,7 +183,7 @@ def test_four_hired_runs():  # oracle O-T6, by the second
     paths = jobs([0, 0, 0, 0], [0.5, 1, 1.0001, 2.25])
     rules = fleet(nodes=0, gpus=1, horizon=10, no_queue=HIRED)
     charges = charge(
-        prices(hired_usd_per_gpu_h=32.77), rules, paths, kernel.serve(rules, paths, terms(paths)), 0, tick(10), "equal"
+        prices(hired=Billing(32.77)), rules, paths, kernel.serve(rules, paths, terms(paths)), 0, tick(10), "equal"
     )
     assert charges.lines.sum() == pytest.approx(155.6666027777778, rel=1e-12)
 
@@ -226,9 +226,14 @@ def test_tariffs_of_the_article():
     article = scenario()
     found = {name: tariff(article, plan) for name, plan in article.plans.items()}
     assert found["reserved"] == prices(
-        held_usd=19.22 * 8760, held_gpus=8, node_gpus=8, held_usd_per_gpu_h=19.22 / 8, staff_usd=200_000
+        held_usd=19.22 * 8760,
+        held_gpus=8,
+        node_gpus=8,
+        held_usd_per_gpu_h=19.22 / 8,
+        staff_usd=200_000,
+        held_list_usd_per_gpu_h=32.7726 / 8,
     )
-    assert found["on_demand"] == prices(node_gpus=8, hired_usd_per_gpu_h=32.7726 / 8)
+    assert found["on_demand"] == prices(node_gpus=8, hired=Billing(32.7726 / 8), hired_list_usd_per_gpu_h=32.7726 / 8)
     assert found["api"] == prices(node_gpus=0, api_usd_per_million=8)
 
 
@@ -326,7 +331,7 @@ def test_every_ledger_of_hired_nodes_adds_up(world, opens, windows):
     rules, paths, wanted = world
     window = max(1, (rules.horizon - opens) // windows)
     hire = fleet(nodes=0, gpus=rules.gpus_per_node, horizon=rules.horizon / tick(1), no_queue=HIRED)
-    mine = prices(node_gpus=rules.gpus_per_node, hired_usd_per_gpu_h=3e9, staff_usd=1)
+    mine = prices(node_gpus=rules.gpus_per_node, hired=Billing(3e9), staff_usd=1)
     charges = charge(mine, hire, paths, kernel.serve(hire, paths, wanted), opens, window, "gpu_time")
     bill = charges.lines.sum(axis=1)
     assert bill == pytest.approx(1 + charges.paid * 3e9, rel=1e-9)
@@ -361,7 +366,7 @@ def test_long_runs_of_many_gpus_do_not_overflow():
     assert lines(charges) == {"held_used": 1000 * hours}
     assert charges.allocated.tolist() == [1000 * hours]
     hire = fleet(nodes=0, gpus=1000, horizon=hours, no_queue=HIRED)
-    mine = prices(node_gpus=1000, hired_usd_per_gpu_h=1)
+    mine = prices(node_gpus=1000, hired=Billing(1))
     hired = charge(mine, hire, paths, kernel.serve(hire, paths, terms(paths)), 0, tick(720), "equal")
     assert lines(hired) == {"on_demand_used": 1000 * hours}
 
@@ -372,7 +377,7 @@ def test_a_hired_job_carries_the_rest_of_its_own_node(serve):
     its_fleet, paths = fleet(nodes=0, gpus=8, horizon=10, no_queue=HIRED), jobs([0, 5], 1, gpus=[1, 8])
     rows = serve(its_fleet, paths, terms(paths))
     for rule in ("gpu_time", "equal", "platform"):
-        charges = charge(prices(node_gpus=8, hired_usd_per_gpu_h=4.0), its_fleet, paths, rows, 0, tick(10), rule)
+        charges = charge(prices(node_gpus=8, hired=Billing(4.0)), its_fleet, paths, rows, 0, tick(10), rule)
         assert charges.attributed.tolist() == [4, 32]
         assert charges.fully_loaded.tolist() == [32, 32]
 

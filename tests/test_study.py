@@ -7,7 +7,7 @@ from worlds import API, HELD, NOT_STARTED, jobs, scenario
 
 from sim.estimate import Estimate
 from sim.jobs import Rows
-from sim.money import LINES, Charges
+from sim.money import Shares
 from sim.study import run
 from sim.study.fold import SUMS, fold
 from sim.units import tick, to_ticks
@@ -125,8 +125,8 @@ def test_a_fold_by_hand():
         interrupted=np.zeros(7, np.int64),
     )
     own = np.array([0.0, 0, 10, 20, 30, 40, 50])
-    charges = Charges(np.zeros((1, len(LINES))), np.zeros(1), np.zeros(1), own, own + 1)
-    found = fold(paths, rows, charges, wanted=0, overflows=True, opens=tick(24), closes=tick(96))
+    shares = Shares(own, own + 1)
+    found = fold(paths, rows, shares, wanted=0, overflows=True, opens=tick(24), closes=tick(96))
     assert dict(zip(SUMS, found.sums[0].tolist(), strict=True)) == {
         "jobs": 4,
         "tokens": 10,
@@ -151,8 +151,8 @@ def test_a_fold_by_hand():
         "attributed": [10, 30, 40, 50],
         "fully_loaded": [11, 31, 41, 51],
     }
-    assert fold(paths, rows, charges, 0, False, tick(24), tick(96)).total("overflow").tolist() == [0]
-    assert fold(paths, rows, charges, 1, True, tick(24), tick(96)).values["wait_h"].tolist() == [0]
+    assert fold(paths, rows, shares, 0, False, tick(24), tick(96)).total("overflow").tolist() == [0]
+    assert fold(paths, rows, shares, 1, True, tick(24), tick(96)).values["wait_h"].tolist() == [0]
 
 
 def test_one_replication_has_values_and_no_intervals():

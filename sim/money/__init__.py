@@ -1,20 +1,26 @@
 """What the served jobs cost: tariffs, the ledger that adds up to the bill, the share of each job."""
 
+from sim.money.billing import Billing
 from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
+from sim.money.memo import MEMO, node_usd
 from sim.money.nodes import use_of_nodes
 from sim.money.requests import TokenTariff, use_of_requests
 from sim.money.sharing import Use
-from sim.money.tariff import Tariff, tariff, token_tariff
+from sim.money.tariff import Lender, Tariff, tariff, token_tariff
 
 __all__ = [
     "LINES",
+    "MEMO",
     "Bill",
+    "Billing",
     "Charges",
+    "Lender",
     "Shares",
     "Tariff",
     "TokenTariff",
     "Use",
     "charge",
+    "node_usd",
     "settle",
     "tariff",
     "token_tariff",

@@ -5,7 +5,8 @@ loaded, it also carries what its own hired node cost beyond that, and its share 
 time, staff, overhead), within windows of time. Both add up.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,11 +41,14 @@ class Bill:
         USD.
     paid, allocated : float64[replications]
         GPU hours paid for, and given to jobs, inside the counted time.
+    memo : float64[replications, len(MEMO)]
+        What is told beside the bill, and is no summand of it (``memo``).
     """
 
     lines: Floats
     paid: Floats
     allocated: Floats
+    memo: Floats
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,21 @@ def window_edges(opens: int, closes: int, window: float) -> Ticks:
     return opens + steps * whole + steps * rest // count
 
 
+def _repaid(lender: Use, lent: Floats) -> Use:
+    """Take what others used of a side's idle nodes off its idle money."""
+    lines = lender.lines.copy()
+    lines[:, HELD_IDLE] -= lent.sum(axis=1)
+    return replace(lender, lines=lines, loose=lender.loose - lent)
+
+
 def settle(
-    sides: list[Use], staff_usd: float, overhead_usd: float, edges: Ticks, rule: str
+    sides: Sequence[Use], staff_usd: float, overhead_usd: float, edges: Ticks, rule: str, lenders: Sequence[int] = ()
 ) -> tuple[Bill, list[Shares]]:
     """Add up the sides of a plan and share out what no single job caused.
 
     Parameters
     ----------
-    sides : list of Use
+    sides : sequence of Use
         At least one.
     staff_usd, overhead_usd : float
         Over all counted time.
@@ -75,6 +86,8 @@ def settle(
         Ticks at which the windows of the counted time begin and end.
     rule : {"gpu_time", "equal", "platform"}
         Shared by GPU time (API jobs carry none), alike for every job, or not at all.
+    lenders : sequence of int
+        Which sides hold the nodes that another one borrows, in the order of the lenders of its tariff.
 
     Returns
     -------
@@ -82,6 +95,10 @@ def settle(
         The lines sum to the bill; unless the rule is ``platform`` the jobs' fully loaded costs do too, where there
         are jobs.
     """
+    sides = list(sides)
+    for borrower in [side for side in sides if side.lent]:
+        for number, lent in zip(lenders, borrower.lent, strict=True):
+            sides[number] = _repaid(sides[number], lent)
     lines = np.sum([side.lines for side in sides], axis=0)
     held = lines[:, HELD_IDLE] + lines[:, HELD_USED]
     full = np.abs(lines[:, HELD_IDLE]) < 1e-12 * held
@@ -89,7 +106,10 @@ def settle(
     lines[:, STAFF], lines[:, OVERHEAD] = staff_usd, overhead_usd
     fixed = np.diff(edges) / (edges[-1] - edges[0]) * (staff_usd + overhead_usd)
     loaded = share_out(sides, fixed, edges, rule)
-    bill = Bill(lines, np.sum([s.paid for s in sides], axis=0), np.sum([s.allocated for s in sides], axis=0))
+    paid, allocated, memo = (
+        np.sum([getattr(side, name) for side in sides], axis=0) for name in ("paid", "allocated", "memo")
+    )
+    bill = Bill(lines, paid, allocated, memo)
     return bill, [Shares(side.attributed, each) for side, each in zip(sides, loaded, strict=True)]
 
 
@@ -120,6 +140,7 @@ def charge(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, opens: int, w
         lines=bill.lines,
         paid=bill.paid,
         allocated=bill.allocated,
+        memo=bill.memo,
     )
 
 

@@ -4,23 +4,21 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.jobs import API, HELD, HIRED, NOT_STARTED, Fleet, Paths, Rows
+from sim.money.billing import FREE
+from sim.money.memo import HIRES, MEMO, READY, note_use
 from sim.money.sharing import (
     API_LINE,
     EQUALLY,
     HELD_IDLE,
     HELD_USED,
     LINES,
-    ON_DEMAND_IDLE,
-    ON_DEMAND_USED,
     PENALTIES,
     RULES,
     Use,
 )
+from sim.money.stints import use_of_stints
 from sim.money.tariff import Tariff
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
-
-_BILLED_STEP = 1_000_000
-"""Hired nodes are billed by the second."""
 
 
 @kernel
@@ -37,6 +35,10 @@ def _use(
     node_gpus: int,
     held_rate: float,
     hired_rate: float,
+    hired_line: int,
+    idle_line: int,
+    step: int,
+    minimum: int,
     per_million: float,
     per_job: float,
     per_service: float,
@@ -50,6 +52,7 @@ def _use(
     rest: Floats,
     weight: Floats,
     loose: Floats,
+    memo: Floats,
 ) -> None:
     """Charge the jobs of each replication; ``loose`` gathers what is to be shared out in each window."""
     windows = len(edges) - 1
@@ -80,13 +83,15 @@ def _use(
                             since = stop
                 else:
                     nodes = (gpus[j] + node_gpus - 1) // node_gpus
-                    billed_end = start[j] + (end[j] - start[j] + _BILLED_STEP - 1) // _BILLED_STEP * _BILLED_STEP
-                    paid = float(nodes * node_gpus) * max(0, min(billed_end, closes) - since)
+                    billed = max((end[j] - start[j] + step - 1) // step * step, minimum)
+                    paid = float(nodes * node_gpus) * max(0, min(start[j] + billed, closes) - since)
                     own = ticks / TICKS_PER_HOUR * hired_rate
                     idle = (paid - ticks) / TICKS_PER_HOUR * hired_rate
-                    lines[r, ON_DEMAND_USED] += own
-                    lines[r, ON_DEMAND_IDLE] += idle
+                    lines[r, hired_line] += own
+                    lines[r, idle_line] += idle
                     hired_paid[r] += paid
+                    if start[j] >= opens:
+                        memo[r, HIRES] += nodes
                     if counted:  # the rest of its node and the rounding are the job's own doing
                         rest[j] = idle
                     else:
@@ -122,12 +127,15 @@ def use_of_nodes(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, edges: 
     rule : str
         How loose money will be shared: one of ``RULES``.
     """
+    if rows.stints is not None:
+        return use_of_stints(prices, fleet, paths, rows, edges, rule)
     replications, jobs, windows = paths.replications, len(paths), len(edges) - 1
+    hired = prices.hired or FREE
     counted = edges[-1] - edges[0]
     lines = np.zeros((replications, len(LINES)))
     allocated, hired_paid = np.zeros(replications), np.zeros(replications)
     attributed, rest, weight = np.zeros(jobs), np.zeros(jobs), np.zeros(jobs)
-    loose = np.empty((replications, windows))
+    loose, memo = np.empty((replications, windows)), np.zeros((replications, len(MEMO)))
     _use(
         paths.offsets,
         paths.arrival,
@@ -140,7 +148,11 @@ def use_of_nodes(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, edges: 
         edges,
         prices.node_gpus,
         prices.held_usd_per_gpu_h,
-        prices.hired_usd_per_gpu_h,
+        hired.usd_per_gpu_h,
+        hired.used_line,
+        hired.idle_line,
+        hired.step,
+        hired.minimum,
         prices.api_usd_per_million,
         prices.api_usd_per_job,
         prices.api_usd_per_service_h,
@@ -154,7 +166,32 @@ def use_of_nodes(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, edges: 
         rest,
         weight,
         loose,
+        memo,
     )
     lines[:, HELD_IDLE] = prices.held_usd - lines[:, HELD_USED]
-    paid = prices.held_gpus * (counted / TICKS_PER_HOUR) + hired_paid / TICKS_PER_HOUR
-    return Use(paths.offsets, paths.arrival, lines, paid, allocated / TICKS_PER_HOUR, attributed, rest, weight, loose)
+    memo[:, READY] = memo[:, HIRES]
+    allocated /= TICKS_PER_HOUR
+    hired_paid /= TICKS_PER_HOUR
+    held_paid = prices.held_gpus * (counted / TICKS_PER_HOUR)
+    on_held, on_hired = (
+        (np.zeros(replications), allocated) if fleet.no_queue == HIRED else (allocated, np.zeros(replications))
+    )
+    note_use(
+        memo,
+        [(on_held, prices.held_list_usd_per_gpu_h)],
+        (on_hired, prices.hired_list_usd_per_gpu_h),
+        held_paid,
+        hired_paid,
+    )
+    return Use(
+        paths.offsets,
+        paths.arrival,
+        lines,
+        paid=held_paid + hired_paid,
+        allocated=allocated,
+        attributed=attributed,
+        rest=rest,
+        weight=weight,
+        loose=loose,
+        memo=memo,
+    )

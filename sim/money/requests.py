@@ -6,6 +6,8 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.jobs import API, HELD
+from sim.money.billing import Billing, pay
+from sim.money.memo import MEMO, note_use
 from sim.money.sharing import API_LINE, EQUALLY, HELD_IDLE, HELD_USED, LINES, PENALTIES, RULES, Use
 from sim.requests import RequestRows, Requests
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
@@ -22,11 +24,17 @@ class TokenTariff:
     held_gpus, replica_gpus : int
         GPUs of all serving nodes; GPUs of one replica.
     usd_per_gpu_h : float
-        Rate of the nodes over their GPUs.
+        Rate of the nodes over their GPUs, held or hired.
     usd_per_prompt_token, usd_per_output_token : float64[classes]
         The API's price for each class of the scenario; the share of cached input is in it.
     settle_usd : float
         For each request not started when the clock stops.
+    node_gpus : int
+        GPUs of one node.
+    hired : Billing or None
+        How nodes are billed that come and go with the load; None for held ones, which are paid all the time.
+    list_usd_per_gpu_h : float or None
+        On-demand list price of the same instance, where the book has one.
     """
 
     held_usd: float
@@ -36,6 +44,9 @@ class TokenTariff:
     usd_per_prompt_token: Floats
     usd_per_output_token: Floats
     settle_usd: float
+    node_gpus: int = 0
+    hired: Billing | None = None
+    list_usd_per_gpu_h: float | None = None
 
 
 @kernel
@@ -53,6 +64,7 @@ def _use(
     per_prompt: Floats,
     per_output: Floats,
     settle: float,
+    used_line: int,
     lines: Floats,
     attributed: Floats,
     loose: Floats,
@@ -76,7 +88,18 @@ def _use(
             attributed[j] = own if counted else 0.0
             if not counted:
                 loose[r, 0] += own
-        lines[r, API_LINE], lines[r, HELD_USED] = api, used
+        lines[r, API_LINE], lines[r, used_line] = api, used
+
+
+def _paid(
+    prices: TokenTariff, rows: RequestRows, replications: int, edges: Ticks, memo: Floats
+) -> tuple[float, Floats, Floats]:
+    """Tell the GPU hours paid for of held and of hired nodes, and the money of both by window."""
+    counted, hired_paid = edges[-1] - edges[0], np.zeros(replications)
+    usd = np.tile(np.diff(edges) / counted * prices.held_usd, (replications, 1))
+    if prices.hired is not None and rows.hires is not None:
+        hired_paid = pay(prices.hired, prices.node_gpus, rows.hires, edges, usd, memo)
+    return prices.held_gpus * (counted / TICKS_PER_HOUR), hired_paid, usd
 
 
 def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, edges: Ticks, rule: str) -> Use:
@@ -97,13 +120,13 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
     -----
     A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals.
     """
-    replications, count = requests.replications, len(requests)
-    counted = edges[-1] - edges[0]
-    lines = np.zeros((replications, len(LINES)))
+    replications, count, hired = requests.replications, len(requests), prices.hired
+    lines, memo = np.zeros((replications, len(LINES))), np.zeros((replications, len(MEMO)))
+    held_paid, hired_paid, nodes_usd = _paid(prices, rows, replications, edges, memo)
     attributed = np.empty(count)
     weight = np.ones(count) if RULES[rule] == EQUALLY else rows.gpu_time  # which is 0 for whom no replica served
     busy = rows.busy * prices.replica_gpus / TICKS_PER_HOUR
-    loose = np.diff(edges) / counted * prices.held_usd - busy * prices.usd_per_gpu_h
+    loose = nodes_usd - busy * prices.usd_per_gpu_h
     _use(
         requests.offsets,
         requests.arrival,
@@ -118,20 +141,28 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
         prices.usd_per_prompt_token,
         prices.usd_per_output_token,
         prices.settle_usd,
+        HELD_USED if hired is None else hired.used_line,
         lines,
         attributed,
         loose,
     )
-    lines[:, HELD_IDLE] = prices.held_usd - lines[:, HELD_USED]
-    paid = np.full(replications, prices.held_gpus * (counted / TICKS_PER_HOUR))
+    if hired is None:
+        lines[:, HELD_IDLE] = prices.held_usd - lines[:, HELD_USED]
+    else:
+        lines[:, hired.idle_line] = np.maximum(nodes_usd.sum(axis=1) - lines[:, hired.used_line], 0.0)
+    allocated = busy.sum(axis=1)
+    nobody, price = np.zeros(replications), prices.list_usd_per_gpu_h
+    on_held, on_hired = (allocated, nobody) if hired is None else (nobody, allocated)
+    note_use(memo, [(on_held, price)], (on_hired, price), held_paid, hired_paid)
     return Use(
         requests.offsets,
         requests.arrival,
         lines,
-        paid,
-        busy.sum(axis=1),
-        attributed,
-        None,
-        weight,
-        loose,
+        paid=held_paid + hired_paid,
+        allocated=allocated,
+        attributed=attributed,
+        rest=None,
+        weight=weight,
+        loose=loose,
+        memo=memo,
     )

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from sim.compiled import kernel
-from sim.units import Floats, Ticks
+from sim.compiled import inlined, kernel
+from sim.units import TICKS_PER_HOUR, Floats, Ticks
 
 LINES: Final = (
     "held_used",
@@ -51,6 +51,10 @@ class Use:
         USD of a job's own hired node beside that; ``share_out`` makes the fully loaded cost of it.
     loose : float64[R, windows]
         USD to be shared among the side's jobs, by window.
+    memo : float64[R, len(MEMO)]
+        What is told beside the bill (``memo``).
+    lent : tuple of float64[R, windows]
+        Of each lender, USD that the jobs used of its nodes: inside the lines here, to be taken off the lender's.
     """
 
     offsets: Ticks
@@ -62,6 +66,19 @@ class Use:
     rest: Floats | None
     weight: Floats
     loose: Floats
+    memo: Floats
+    lent: tuple[Floats, ...] = ()
+
+
+@inlined
+def spread(usd: Floats, row: int, edges: Ticks, window: int, since: int, until: int, usd_per_h: float) -> None:
+    """Add money that is spent evenly to the windows in which it is spent; the first of them is ``window`` or later."""
+    while since < until:
+        while window + 2 < len(edges) and since >= edges[window + 1]:
+            window += 1
+        stop = min(until, edges[window + 1])
+        usd[row, window] += (stop - since) / TICKS_PER_HOUR * usd_per_h
+        since = stop
 
 
 @kernel

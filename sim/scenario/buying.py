@@ -245,7 +245,9 @@ class Hired(Bought):
     supply: Supply | None = None
     lifetime_hours: SizeLaw | None = None
     trace: Availability | None = None
-    hazards_source: Text | None = None
+    boot_source: Text | None = None
+    lifetime_source: Text | None = None
+    available_source: Text | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -332,14 +334,16 @@ class Hired(Bought):
 
     def inputs(self, name: str, on: date | None) -> list[Input]:
         """List the price of the group and how its nodes come and go."""
-        what, source = f"hired {name}", self.hazards_source
+        what = f"hired {name}"
         found = [self.price(what, on)]
         if not self.boots_at_once:
-            found.append(law_input(f"{what}: boot", self.boot_minutes, "minutes", source))
+            found.append(law_input(f"{what}: boot", self.boot_minutes, "minutes", self.boot_source))
         if self.lifetime_hours is not None:
-            found.append(law_input(f"{what}: ready until it is taken back", self.lifetime_hours, "h", source))
+            law, source = self.lifetime_hours, self.lifetime_source
+            found.append(law_input(f"{what}: ready until it is taken back", law, "h", source))
         if self.available_share < 1:
-            found.append(stated(f"{what}: orders granted", float(self.available_share), "of 1", source))
+            share = float(self.available_share)
+            found.append(stated(f"{what}: orders granted", share, "of 1", self.available_source))
         if self.supply is not None:
             laws = {"on": self.supply.on_hours, "off": self.supply.off_hours}
             found += [law_input(f"{what}: supply {turn}", law, "h", self.supply.source) for turn, law in laws.items()]

@@ -11,6 +11,7 @@ import csv
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,16 @@ class _Events:
     freed: list[int] = field(default_factory=list)
     latest: int = -1
 
+    @property
+    def moves(self) -> int:
+        """How often a slot came up or went down."""
+        return len(self.changes)
+
+    @property
+    def read(self) -> int:
+        """Entries that are kept in memory."""
+        return len(self.changes)
+
     def take(self, row: list[str], where: str) -> None:
         """Read a row: an instant in ms, what happened, to which node."""
         try:
@@ -148,6 +159,17 @@ class _Counts:
         self.latest = max(self.latest, now)
 
     @property
+    def read(self) -> int:
+        """Entries that are kept in memory."""
+        return len(self.counts)
+
+    @property
+    def moves(self) -> int:
+        """How often a slot came up or went down."""
+        counts = [0, *(nodes for _, nodes in self.counts)]
+        return sum(abs(now - before) for before, now in pairwise(counts))
+
+    @property
     def changes(self) -> list[tuple[int, int, bool]]:
         """Each slot that comes up or goes down, and when."""
         found, up = [], 0
@@ -185,12 +207,13 @@ def read_replay(file: Path) -> Replay:
             if found is None:
                 found = _Events(sheet) if named else _Counts(sheet)
             found.take(row, where)
-            held = found.changes if isinstance(found, _Events) else found.counts
-            if len(held) > MOST_CHANGES:
-                raise InputError.one(f"{file}", f"has more than {MOST_CHANGES:,} changes")
+            if found.read > MOST_CHANGES:
+                break
     if found is None and not sheet.faults:
         raise InputError.one(f"{file}", f"is empty; its rows must be like {_FORMS}")
     sheet.table()
+    if found is not None and found.moves >= MOST_CHANGES:
+        raise InputError.one(f"{file}", f"has {MOST_CHANGES:,} nodes or more that come or go")
     return _replay(file, found)
 
 
@@ -214,6 +237,8 @@ def _replay(file: Path, found: _Events | _Counts | None) -> Replay:
             mine.append(now - begins)
     laid = [mine + [period] * (len(mine) % 2) for mine in windows]
     kept = [mine[:-2] if mine[-2:] == [period, period] else mine for mine in laid]
+    if not any(kept):
+        raise InputError.one(f"{file}", "must have a node in it for some time")
     return Replay(period, tuple(np.array(mine, np.int64) for mine in kept if mine))
 
 

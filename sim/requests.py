@@ -4,13 +4,13 @@ Not here: how requests are drawn (``workload``), how they are served (``fleet``,
 (``money``). Instants at this door are microseconds; inside, replicas count in serving ticks of 2^-16 microseconds.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.hires import Hires
 from sim.jobs import API, HELD, NOT_STARTED
 from sim.units import NEVER, Floats, Ticks
 
@@ -71,6 +71,61 @@ class ApiTimes:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """How the nodes of a serving fleet come and go; the rules are told in ``reference.scaler``.
+
+    Replica i is on node i // ``per_node``; all nodes there may be are ``Replicas.count`` replicas together. All
+    instants and durations are microseconds.
+
+    Attributes
+    ----------
+    per_node : int
+        Replicas of a node; they come and go together.
+    minimum : int
+        Nodes that are there from the beginning and always.
+    target : int
+        Requests queued and running that a replica is meant to have.
+    tick : int
+        From one look at the fleet to the next.
+    cool_down : int
+        How long fewer nodes must have been enough before any leaves.
+    schedule : int64[2, n], optional
+        Instants, the first 0, each later than the last, and the nodes that are wanted from then on. It takes the place
+        of all but ``per_node``.
+    """
+
+    per_node: int = 1
+    minimum: int = 0
+    target: int = 1
+    tick: int = 15_000_000
+    cool_down: int = 0
+    schedule: Ticks | None = None
+
+    def nodes(self, replicas: int) -> int:
+        """Count the nodes that so many replicas make, and refuse what makes no sense."""
+        nodes = replicas // max(self.per_node, 1)
+        if self.per_node < 1 or replicas != nodes * self.per_node:
+            raise ValueError(f"{replicas} replicas do not fill nodes of {self.per_node}")
+        if self.schedule is None:
+            if not 0 <= self.minimum <= nodes:
+                raise ValueError(f"a fleet of {nodes} nodes cannot have {self.minimum} at least")
+            if min(self.target, self.tick) < 1 or self.cool_down < 0:
+                raise ValueError("target and tick are at least 1, the cool-down is not negative")
+            return nodes
+        instants, wanted = self.schedule
+        if len(instants) == 0 or instants[0] != 0 or (np.diff(instants) <= 0).any():
+            raise ValueError("a schedule begins at 0 and each of its instants is later than the last")
+        if wanted.min() < 0 or wanted.max() > nodes:
+            raise ValueError(f"a schedule for {nodes} nodes wants from 0 to {nodes}, got {wanted.tolist()}")
+        return nodes
+
+    @property
+    def first(self) -> int:
+        """Nodes that are there at 0."""
+        return self.minimum if self.schedule is None else int(self.schedule[1, 0])
+
+
+@dataclass(frozen=True)
 class Replicas:
     """The rules of a serving fleet: equal replicas of one model behind one router.
 
@@ -102,6 +157,8 @@ class Replicas:
         Adapters that a replica holds at once (0: adapters take no slot); serving ticks to load one.
     longest_jump : int
         Most iterations taken at once; 1 steps through each.
+    scaling : Scaling, optional
+        How nodes come and go; without it all are always there.
     """
 
     count: int
@@ -123,6 +180,7 @@ class Replicas:
     slots: int = 0
     load: int = 0
     longest_jump: int = NEVER
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +203,8 @@ class RequestRows:
         Replica microseconds with somebody running, by window of the counted time.
     batch_time : float64[replications]
         Integral over the counted time of the number running, in request microseconds.
+    hires : Hires, optional
+        When each node was ordered, ready and gone, in microseconds; None where nodes do not come and go.
     """
 
     start: Ticks
@@ -156,6 +216,7 @@ class RequestRows:
     gpu_time: Floats
     busy: Floats
     batch_time: Floats
+    hires: Hires | None = None
 
     @classmethod
     def unwritten(cls, requests: int, replications: int, windows: int) -> "RequestRows":
@@ -197,8 +258,30 @@ class RequestRows:
         )
 
 
-Serve = Callable[[Replicas, Requests, ApiTimes | None], RequestRows]
-"""Serves the requests of each replication on a fleet of replicas: the kernel, or the reference."""
+class Serve(Protocol):
+    """Serves the requests of each replication on a fleet of replicas: the kernel, or the reference."""
+
+    def __call__(
+        self, replicas: Replicas, requests: Requests, api: ApiTimes | None, *, loads: Ticks | None = None
+    ) -> RequestRows:
+        """Serve; ``loads[r, k]`` is the time in microseconds that the k-th order in replication r takes to be ready.
+
+        Raises
+        ------
+        ExhaustedError
+            Of ``hires`` where there are more orders than loads.
+        """
+
+
+def checked_loads(replicas: Replicas, requests: Requests, loads: Ticks | None) -> Ticks:
+    """Check the times of loading that a fleet with nodes that come and go is given."""
+    if replicas.scaling is None:
+        if loads is not None:
+            raise ValueError("replicas that do not come and go load nothing, got times of loading")
+        return np.empty((requests.replications, 0), np.int64)
+    if loads is None or loads.ndim != 2 or len(loads) != requests.replications or (loads < 0).any():
+        raise ValueError("nodes that come and go need times of loading: a row a replication, none negative")
+    return loads
 
 
 def all_by_api(requests: Requests, api: ApiTimes, windows: int) -> RequestRows:
@@ -228,6 +311,8 @@ def by_adapter(
     adapters : int
         Requests of the base model are served with those of adapter 0.
     """
+    if replicas.scaling is not None:
+        raise ValueError("nodes whose replicas belong to one adapter each do not come and go")
     rows = RequestRows.empty(len(requests), requests.replications, len(replicas.edges) - 1)
     replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
     mine = np.maximum(requests.adapter, 0) % adapters

@@ -303,7 +303,7 @@ def test_the_kernel_is_simpy(worlds, told):
 
 def test_rows_are_compared():
     rows, different = compare(range(10))
-    assert rows == sum(len(world(number).requests) for number in range(10)) > 100
+    assert rows == 2 * sum(len(world(number).requests) for number in range(10)) > 200
     assert different == 0
 
 

@@ -1,25 +1,30 @@
 """Random serving worlds with planted ties, on which the kernel must give what the SimPy replicas give, row by row.
 
 A world is run once to see when iterations end; then arrivals are moved onto such instants, and one microsecond beside
-them, and the horizon onto one of them. Every fourth world has no such tie, to show what only ties find.
+them, and the horizon onto one of them. Every fourth world has no such tie, to show what only ties find. Of each world
+there is one in which nodes come and go, with ties of ticks, of nodes that are ready, and of nodes that are gone.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 
 from sim import fleet, reference
+from sim.hires import Hires
 from sim.reference.replicas import boundaries
-from sim.requests import NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests
+from sim.requests import NO_ADAPTER, ApiTimes, Replicas, RequestRows, Requests, Scaling
 from sim.units import FINE, NEVER, Ticks
 
 FULL, QUICK = 300, 60
-"""How many worlds."""
+"""How many worlds; each is served twice, on replicas that are always there and on nodes that come and go."""
 
-_SEED: Final = 977
+_SEED, _SEED_OF_SCALING = 977, 978
 _MOST: Final = 40
 """Requests of a replication, at most."""
+_ORDERS: Final = 1000
+"""Times of loading drawn for a replication, more than are ever taken."""
 _ROUNDS: Final = 2
 """How often ties are planted: one that is planted moves the boundaries after it."""
 
@@ -31,6 +36,7 @@ class World:
     replicas: Replicas
     requests: Requests
     api: ApiTimes
+    loads: Ticks | None = None
 
 
 def has_ties(number: int) -> bool:
@@ -51,7 +57,7 @@ def _sizes(rng: np.random.Generator, count: int) -> tuple[Ticks, Ticks]:
     return prompt, rng.integers(1, most + 1, count)
 
 
-def _terms(rng: np.random.Generator, whole: bool) -> dict[str, int]:
+def _terms(rng: np.random.Generator, whole: bool) -> dict[str, Any]:
     """Draw how long iterations last, in whole microseconds or in odd ticks."""
     highest = {"base": 60, "per_request": 6, "per_kv_token": 2, "per_prefill_token": 3, "prefill": 30, "load": 40}
     drawn = {name: int(rng.integers(0, most + 1) * (rng.random() < 0.8)) for name, most in highest.items()}
@@ -180,14 +186,97 @@ def world(number: int) -> World:
     return World(rules, _until(requests, horizon), ApiTimes(api.first_token[kept], api.rest[kept]))
 
 
+def _in_two_crowds(rng: np.random.Generator, each: World) -> World:
+    """Let the later half come after a while, and the clock stop later, so that nodes go and come again."""
+    horizon = int(each.replicas.edges[-1])
+    gap, rest = (int(horizon * rng.choice([0, 0.3, 1, 2])) for _ in range(2))
+    offsets, arrival = each.requests.offsets, each.requests.arrival.copy()
+    for first, last in pairwise(offsets):
+        arrival[(first + last) // 2 : last] += gap
+    edges = np.append(each.replicas.edges[:-1], horizon + gap + rest)
+    return replace(each, replicas=replace(each.replicas, edges=edges), requests=replace(each.requests, arrival=arrival))
+
+
+def _schedule(rng: np.random.Generator, instants: list[int], nodes: int) -> Ticks:
+    """Draw how many nodes are wanted when."""
+    begins = np.unique([0, *rng.choice(instants, int(rng.integers(0, 7)))])
+    return np.array([begins, rng.integers(0, nodes + 1, len(begins))])
+
+
+def _scaling(rng: np.random.Generator, instants: list[int], horizon: int, nodes: int) -> Scaling:
+    """Draw by what rules nodes come and go; a tick or an instant of the schedule may be that of something else."""
+    tick = max(horizon // 150, int(rng.choice(instants)) // int(rng.integers(1, 40)), 1)
+    return Scaling(
+        per_node=int(rng.choice([1, 1, 2, 3])),
+        minimum=int(rng.choice([0, 0, 0, 1, nodes])),
+        target=int(rng.choice([1, 1, 2, 4])),
+        tick=tick,
+        cool_down=int(rng.choice([0, 0, tick, 3 * tick, tick // 2, 5 * tick + 1])),
+        schedule=_schedule(rng, instants, nodes) if rng.random() < 0.3 else None,
+    )
+
+
+def _events(each: World, scaling: Scaling) -> tuple[list[list[int]], list[Ticks]]:
+    """Serve a world by SimPy; tell of each replication at which microseconds something happens, and of orders."""
+    served = (each.replicas, each.requests, each.api)
+    hires = reference.serve_requests(*served, loads=each.loads).hires or Hires.none(each.requests.replications)
+    horizon = int(each.replicas.edges[-1])
+    looks = range(0, horizon, scaling.tick) if scaling.schedule is None else scaling.schedule[0].tolist()
+    events, orders = [], []
+    for number, ends in enumerate(boundaries(*served, loads=each.loads)):
+        mine = slice(*hires.offsets[number : number + 2])
+        instants = {0, *looks, *(end // FINE for end in ends), *hires.ready[mine].tolist(), *hires.left[mine].tolist()}
+        events.append(sorted(instant for instant in instants if instant < horizon))
+        orders.append(hires.ordered[mine][scaling.first :])
+    return events, orders
+
+
+def _with_ties_of_nodes(rng: np.random.Generator, each: World, scaling: Scaling, share: float) -> World:
+    """Let arrivals meet what happens to nodes, and nodes be ready when something happens."""
+    arrival, loads = each.requests.arrival.copy(), np.array(each.loads)
+    for number, (instants, orders) in enumerate(zip(*_events(each, scaling), strict=True)):
+        mine = slice(*each.requests.offsets[number : number + 2])
+        planted = _planted(rng, arrival[mine], [instant * FINE for instant in instants], share)
+        arrival[mine] = np.minimum(planted, each.replicas.edges[-1] - 1)
+        moved = np.flatnonzero(rng.random(len(orders)) < share)
+        loads[number, moved] = np.maximum(rng.choice(instants, len(moved)) - orders[moved], 0)
+    return replace(each, requests=replace(each.requests, arrival=arrival), loads=loads)
+
+
+def scaled_world(number: int) -> World:
+    """Make one of the random worlds in which nodes come and go.
+
+    Parameters
+    ----------
+    number : int
+        Which; each is the same on every machine.
+    """
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(_SEED_OF_SCALING, spawn_key=(number,))))
+    each = _in_two_crowds(rng, world(number))
+    horizon, nodes = int(each.replicas.edges[-1]), int(rng.integers(1, 5))
+    ends = boundaries(each.replicas, each.requests, each.api)
+    instants = [end // FINE for one in ends for end in one if end < horizon * FINE] or [horizon // 2]
+    scaling = _scaling(rng, [*instants, *each.requests.arrival.tolist()], horizon, nodes)
+    longest = max(1, int(rng.choice([0, 1, 2, 6]) * scaling.tick))
+    loads = rng.integers(0, longest, (each.requests.replications, _ORDERS))
+    each = replace(each, replicas=replace(each.replicas, count=nodes * scaling.per_node, scaling=scaling), loads=loads)
+    if has_ties(number):
+        share = float(rng.choice([0.1, 0.3, 0.6]))
+        for _ in range(_ROUNDS):
+            each = _with_ties_of_nodes(rng, each, scaling, share)
+    return each
+
+
 def differences(told: RequestRows, found: RequestRows) -> int:
-    """Count the rows and the sums of replications in which two tables differ, to the last bit."""
+    """Count the rows and the sums of replications in which two tables differ, to the last bit, and their hires."""
     sums = (told.busy != found.busy).any(axis=1) | (told.batch_time != found.batch_time)
-    return len(told.differing(found)) + int(sums.sum())
+    if told.hires is None or found.hires is None:
+        return len(told.differing(found)) + int(sums.sum()) + (told.hires is not found.hires)
+    return len(told.differing(found)) + int(sums.sum()) + (not told.hires.same(found.hires))
 
 
 def compare(numbers: range) -> tuple[int, int]:
-    """Serve some worlds by the kernel and by SimPy.
+    """Serve some worlds by the kernel and by SimPy, each without and with nodes that come and go.
 
     Returns
     -------
@@ -195,9 +284,9 @@ def compare(numbers: range) -> tuple[int, int]:
         Rows compared, and the rows and replications in which anything differs.
     """
     rows = differing = 0
-    for number in numbers:
-        each = world(number)
-        told = reference.serve_requests(each.replicas, each.requests, each.api)
+    for each in (make(number) for make in (world, scaled_world) for number in numbers):
+        served = (each.replicas, each.requests, each.api)
+        told = reference.serve_requests(*served, loads=each.loads)
         rows += len(each.requests)
-        differing += differences(told, fleet.serve_requests(each.replicas, each.requests, each.api))
+        differing += differences(told, fleet.serve_requests(*served, loads=each.loads))
     return rows, differing

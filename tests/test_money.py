@@ -8,38 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ledgers import held, lines, prices
 from worlds import API, HIRED, examples, fleet, jobs, random_worlds, scenario, terms
 
 from sim import fleet as kernel
 from sim import reference
-from sim.money import LINES, Billing, Tariff, charge, tariff
+from sim.money import LINES, Billing, charge, tariff
 from sim.study import as_json, run
 from sim.units import tick
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 engines = partial(pytest.mark.parametrize("engine", ["kernel", "simpy"]))
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
-FREE = Tariff(0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
 
 
 def plain_json(study) -> str:
     """The JSON of a study; no NaN and no Infinity get through."""
     return json.dumps(as_json(study.result), allow_nan=False)
-
-
-def prices(**stated) -> Tariff:
-    """A tariff in which only the stated prices are not 0."""
-    return Tariff(**(vars(FREE) | stated))
-
-
-def held(usd_per_gpu_h: float, hours: float, gpus: int = 1, **more) -> Tariff:
-    """A tariff of held one-GPU nodes."""
-    return prices(held_usd=usd_per_gpu_h * hours * gpus, held_gpus=gpus, held_usd_per_gpu_h=usd_per_gpu_h, **more)
-
-
-def lines(charges, replication=0) -> dict[str, float]:
-    """The lines of a bill that are not 0."""
-    return {line: usd for line, usd in zip(LINES, charges.lines[replication].tolist(), strict=True) if usd}
 
 
 @engines()

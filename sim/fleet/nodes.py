@@ -45,9 +45,6 @@ _HIRING = attrgetter("maximum", "after", "idle_release", "retry", "binding")
 _RECOVERY = attrgetter("interval", "cost", "restart")
 _UNTIL, _RESTART, _WRITING, _LOST = 4, 5, 6, 7
 
-_share = kernel(share_of_node)
-
-
 @kernel
 def _tightest(count: Ticks, gpus: int) -> int:
     """Find the least number of free GPUs that suffices and that some node has; -1 for none."""
@@ -58,6 +55,12 @@ def _tightest(count: Ticks, gpus: int) -> int:
         if count[shelf] > 0:
             return shelf
     return -1
+
+
+@kernel
+def _share(shares: Ticks, gpus: int, size: int) -> int:
+    """Tell how much of a node a job fills; as ``share_of_node``, of which ``shares`` is a table."""
+    return shares[gpus] if gpus <= size else gpus // size * SHARE
 
 
 @kernel
@@ -168,11 +171,12 @@ def _kernel(changing: bool) -> Callable[..., int]:
         words = (total + 31) >> 5
         back = of_nodes[3, : total if changing else 0]
         if changing:
-            work, first_stint, losing = of_jobs[4], of_jobs[5], of_running[4]
+            work, first_stint, losing, at_level = of_jobs[4], of_jobs[5], of_running[4], of_levels[2]
             state, pointer, dies, idle_since, of_hire = of_slots[0], of_slots[1], of_slots[2], of_slots[3], of_slots[4]
             on_order, going, checks = of_slots[5], of_slots[6], of_slots[7]
             lent, preempt, maximum, after, idle_release, retry, binding, interval, cost, restart, shift = rules
-            owned = nodes + lent
+            shares, owned = of_sizes[2], nodes + lent
+            hiring = total > owned
             switches = windows.shape[2]
             n_stints = 0
         for r in range(len(offsets) - 1):
@@ -180,6 +184,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
             fill(shelves, low_word, count, free, words)
             for queue in range(levels):
                 head[queue] = -1
+                if changing:
+                    at_level[queue] = 0
             n_running = n_timers = n_waiting = 0
             arriving = first
             newcomer = -1
@@ -214,11 +220,12 @@ def _kernel(changing: bool) -> Callable[..., int]:
                 if n_timers > 0 and timers[0] < horizon and timers[0] <= now:
                     now, event = timers[0], _PATIENCE_END
                 if changing:
-                    while ripening < arriving and outcome[ripening] != NOT_STARTED:
-                        ripening += 1
                     change = min(events[1] >> shift, ask_next)
-                    if ripening < arriving:
-                        change = min(change, arrival[ripening] + after)
+                    if after > 0:
+                        while ripening < arriving and outcome[ripening] != NOT_STARTED:
+                            ripening += 1
+                        if ripening < arriving:
+                            change = min(change, arrival[ripening] + after)
                     if change < horizon and change <= now:
                         now, event = change, _CHANGE
                 if n_running > 0 and ends[0] < horizon and ends[0] <= now:
@@ -232,6 +239,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         job = running[0]
                         drop(ends, running, n_running)
                         n_running -= 1
+                        if changing:
+                            at_level[level[job]] -= 1
                         node, left = first_node[job], gpus[job]
                         while left > 0:
                             move(shelves, low_word, count, free, words, node, min(left, size))
@@ -320,9 +329,9 @@ def _kernel(changing: bool) -> Callable[..., int]:
                                     n_up -= 1
                         if ask_next <= now:
                             ask_next = NEVER
-                        while ripening < arriving and arrival[ripening] + after <= now:
+                        while after > 0 and ripening < arriving and arrival[ripening] + after <= now:
                             if outcome[ripening] == NOT_STARTED:
-                                demand += _share(gpus[ripening], size)
+                                demand += _share(shares, gpus[ripening], size)
                             ripening += 1
                 elif event == _PATIENCE_END:
                     while n_timers > 0 and timers[0] == now:
@@ -333,8 +342,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             start[job], end[job], outcome[job] = now, now + api_time[job], API
                             n_waiting -= 1
                             leave(head, tail, later, earlier, level[job], job, first)
-                            if changing and job < ripening:
-                                demand -= _share(gpus[job], size)
+                            if changing and hiring and job < ripening:
+                                demand -= _share(shares, gpus[job], size)
                     if changing:
                         late = NEVER
                 elif event == _ARRIVAL:
@@ -344,8 +353,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
                     join(head, tail, later, earlier, level[newcomer], newcomer, first)
                     if changing:
                         work[newcomer - first] = service[newcomer]
-                        if after == 0:
-                            demand += _share(gpus[newcomer], size)
+                        if after == 0 and hiring:
+                            demand += _share(shares, gpus[newcomer], size)
                             ripening = arriving
                 elif changing:
                     late = NEVER
@@ -379,8 +388,9 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             interrupted[job] += 1
                             remove(ends, running, n_running, job)
                             n_running -= 1
+                            at_level[level[job]] -= 1
                             n_waiting += 1
-                            demand += _share(gpus[job], size)
+                            demand += _share(shares, gpus[job], size)
                             rejoin(head, tail, later, earlier, level[job], job, first)
                         for k in range(n_going):
                             move(shelves, low_word, count, free, words, going[k], -free[going[k]])
@@ -405,7 +415,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             lasts = service[job]
                         shelf = _tightest(count, gpus[job]) if now + lasts <= limit else -1
                         if shelf < 0:
-                            if changing and preempt and not behind_head:
+                            if changing and preempt and not behind_head and at_level[queue + 1 :].any():
                                 n_losing = victims(
                                     job, size, gpus, level, first_node, of_nodes, of_running, n_running, losing
                                 )
@@ -427,9 +437,9 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         following = later[job - first]
                         leave(head, tail, later, earlier, queue, job, first)
                         if changing:
-                            if interrupted[job] > 0 or job < ripening:
-                                demand -= _share(gpus[job], size)
-                            if n_stints + max(1, gpus[job] // size) > stints.shape[1]:
+                            if hiring and (interrupted[job] > 0 or job < ripening):
+                                demand -= _share(shares, gpus[job], size)
+                            if n_stints + total > stints.shape[1]:
                                 return _NO_STINT
                             first_stint[job - first] = n_stints
                         if not changing or outcome[job] == NOT_STARTED:
@@ -457,14 +467,16 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             outcome[job] = HIRED
                         push(ends, running, n_running, end[job], job)
                         n_running += 1
+                        if changing:
+                            at_level[queue] += 1
                         candidate = following
                         if following < 0:
                             queue += 1
 
                 if changing:
                     # Orders: as many as the jobs call for that have waited long enough.
-                    if total > owned:
-                        wanted = max(0, min(maximum - n_up, (demand + SHARE - 1) // SHARE))
+                    if hiring:
+                        wanted = max(0, min(maximum - n_up, (demand + SHARE - 1) >> 32))
                         while n_orders > wanted:
                             n_orders -= 1
                             node = on_order[n_orders]
@@ -523,8 +535,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         leave(head, tail, later, earlier, level[newcomer], newcomer, first)
                         if changing:
                             late = now
-                            if newcomer < ripening:
-                                demand -= _share(gpus[newcomer], size)
+                            if hiring and newcomer < ripening:
+                                demand -= _share(shares, gpus[newcomer], size)
                     elif patience[newcomer] < NEVER:
                         push(timers, timed, n_timers, now + patience[newcomer], newcomer)
                         n_timers += 1
@@ -589,7 +601,7 @@ def serve(fleet: Fleet, paths: Paths, terms: Terms, hazards: Hazards | None = No
         return rows
     if hazards is None:
         hazards = Hazards.none(paths.replications, fleet.nodes + fleet.lent)
-    room = len(paths) + 64
+    room = len(paths) + fleet.nodes + fleet.lent + hazards.slots + 64
     while True:
         try:
             return _serve_changing(fleet, paths, terms, hazards, room)
@@ -640,6 +652,8 @@ def _arguments(fleet: Fleet, paths: Paths, terms: Terms, rows: Rows, total: int)
     most = int(np.diff(paths.offsets).max(initial=0)) + 1
     size = fleet.gpus_per_node
     seats = min(most, total * size) + 1
+    of_sizes = np.empty((3, size + 1), np.int64)
+    of_sizes[2, 1:] = [share_of_node(each, size) for each in range(1, size + 1)]
     return (
         paths.offsets,
         paths.arrival,
@@ -660,8 +674,8 @@ def _arguments(fleet: Fleet, paths: Paths, terms: Terms, rows: Rows, total: int)
         rows.outcome,
         np.empty((6, most), np.int64),
         np.empty((5, seats + total), np.int64),
-        np.empty((2, len(used)), np.int64),
-        np.empty((2, size + 1), np.int64),
+        np.empty((3, len(used)), np.int64),
+        of_sizes,
         np.empty((4, total), np.int64),
         np.empty((size + 1) * ((total + 31) >> 5), np.int64),
     )

@@ -130,7 +130,7 @@ def test_means_and_longest_of_a_class():
         (
             "plans.own.patience_hours",
             4,
-            "must have `held` nodes for fine-tunes and an `api` that trains to overflow to, because",
+            "must have nodes for fine-tunes (held, hired or lent) and an `api` that trains to overflow to, because",
         ),
         ("plans.api.api.inference_offer", "openai_gpt_35", "must have an inference_offer of the price book"),
         ("plans.api.api.usd_per_million_input_tokens", 1, "must have either `inference_offer` or"),

@@ -86,7 +86,11 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
         ("plans", {}, "plans must have at least 1 entry"),
         ("plans.nothing", {}, "plans.nothing must buy something: give it `held`, `hired` or `api`"),
         ("plans.reserved.held.p4d.instance", "p4d.24xl", "got 'p4d.24xl'; did you mean `p4d.24xlarge`?"),
-        ("plans.reserved.held.p4d.rate", "spot", "must have a rate of the price book for p4d.24xlarge, got 'spot'"),
+        (
+            "plans.reserved.held.p4d.rate",
+            "reserved_3y",
+            "must have a rate of the price book for p4d.24xlarge, got 'reserved_3y'",
+        ),
         (
             "workload.tuning.tokens_millions",
             None,
@@ -104,10 +108,9 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
         (
             "plans.reserved.patience_hours",
             4,
-            "must have `held` nodes for fine-tunes and an `api` that trains to overflow to",
+            "must have nodes for fine-tunes (held, hired or lent) and an `api` that trains to overflow to",
         ),
         ("plans.reserved.backfill", 1, "plans.reserved.backfill"),
-        ("plans.on_demand.api", {"usd_per_job": 1}, "must have `hired` alone for fine-tunes, with one kind of node"),
         ("plans.api.api.offer", "openai", "must have an offer of the price book, got 'openai'"),
         ("plans.api.api.usd_per_job", 8, "must have exactly one of `offer`, `usd_per_million_tokens`, `usd_per_job`"),
         ("plans.reserved.staff.nodes_per_engineer", 8, "must have exactly one of `engineers`, `nodes_per_engineer`"),
@@ -135,7 +138,10 @@ def test_refusals_in_their_words(key, value, refusal):
 
 def test_two_sizes_of_held_nodes_are_refused():
     held = {"a": {"gpus": 8, "usd_per_node_h": 1, "nodes": 1}, "b": {"gpus": 4, "usd_per_node_h": 1, "nodes": 1}}
-    assert "plans.reserved must hold nodes of one size" in refusals(settings={"plans.reserved.held": held})[0]
+    assert (
+        "plans.reserved must have nodes of one size for fine-tunes, held, hired and lent alike, got 4 GPUs and 8"
+        in refusals(settings={"plans.reserved.held": held})[0]
+    )
 
 
 def test_an_api_priced_by_tokens_needs_tokens():
@@ -175,6 +181,9 @@ def test_refusals_of_listed_jobs(rows, extra, refusal):
         ({"law": "hyperexponential", "means": [1, 2]}, "must have `weights` and `means` together"),
         ({"law": "hyperexponential", "cv": 2}, "must have `mean` and `cv`, or `weights` and `means`"),
         ({"law": "hyperexponential", "cv": 2, "means": [1]}, "must have exactly one of `cv`, `means`"),
+        ({"law": "weibull", "mean": 1}, "workload.tuning.tokens_millions.shape is missing"),
+        ({"law": "weibull", "mean": 1, "shape": 0.05}, "shape must be a number from 0.1 to 20, got 0.05"),
+        ({"law": "weibull", "mean": 1, "shape": 21}, "shape must be a number from 0.1 to 20, got 21"),
     ],
 )
 def test_refusals_of_mixtures(law, refusal):
@@ -194,6 +203,7 @@ def test_a_trace_needs_a_size():
     [
         (3, 3),
         ({"law": "exponential", "mean": 2}, 2),
+        ({"law": "weibull", "mean": 5, "shape": 0.7}, 5),
         ({"law": "empirical", "values": [1, 2, 6]}, 3),
         ({"law": "empirical", "values": [1, 2], "weights": [0.25, 0.75]}, 1.75),
         ({"law": "hyperexponential", "mean": 4, "cv": 2}, 4),

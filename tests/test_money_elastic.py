@@ -20,6 +20,7 @@ from sim.money import (
     node_usd,
     settle,
     tariff,
+    token_tariff,
     use_of_nodes,
     use_of_requests,
     window_edges,
@@ -331,3 +332,42 @@ def test_a_tariff_tells_how_hires_are_billed():
         hired=Billing(2, spot=True, from_order=False, step=tick(1), minimum=tick(1.5)),
         hired_list_usd_per_gpu_h=32.7726 / 8,
     )
+
+
+def test_tariffs_of_lenders_and_of_serving_on_hired_nodes():
+    serve = {"base_ms": 10, "kv_tokens": 1000, "max_num_seqs": 4, "token_budget": 4, "gpus_per_replica": 4}
+    day = serve | {"classes": ["chat"], "schedule": [{"from_hour": 8, "nodes": 3}, {"from_hour": 20, "nodes": 1}]}
+    scaled = serve | {"classes": ["code"], "autoscale": {"target": 2, "maximum": 5}}
+    box = {"instance": "p4d.24xlarge", "usd_per_node_h": 24}
+    plan = {
+        "held": {
+            "own": box | {"nodes": 1, "usd_per_node_h": 8},
+            "odd": {"gpus": 8, "usd_per_node_h": 16, "nodes": 1},
+            "day": box | {"nodes": 4, "serve": day},
+        },
+        "hired": {"more": HOURLY | {"spot": False, "serve": scaled}},
+    }
+    nobody = {"kind": "inference", "arrivals": {"law": "poisson", "rate_per_second": 1}}
+    chat = nobody | {"prompt_tokens": 9, "output_tokens": 9}
+    world = scenario(settings={"plans": {"plan": plan}, "workload.chat": chat, "workload.code": chat})
+    mine = world.plans["plan"]
+    # The book knows no price of the odd node, so it has none of the held nodes on the whole.
+    assert tariff(world, mine) == prices(
+        held_usd=24 * 8760, held_gpus=16, node_gpus=8, held_usd_per_gpu_h=1.5, lenders=(Lender(3, 3, 32.7726 / 8),)
+    )
+    lending, hired, api = (token_tariff(world, mine, name) for name in ("day", "more", None))
+    assert (lending.held_usd, lending.held_gpus, lending.replica_gpus, lending.usd_per_gpu_h) == (96 * 8760, 32, 4, 3)
+    assert (lending.hired, lending.node_gpus, lending.list_usd_per_gpu_h) == (None, 8, 32.7726 / 8)
+    assert (hired.held_usd, hired.held_gpus, hired.replica_gpus, hired.usd_per_gpu_h) == (0, 0, 4, 2)
+    assert hired.hired == Billing(2, from_order=False, step=tick(1), minimum=tick(1.5))
+    assert (api.held_usd, api.node_gpus, api.hired, api.list_usd_per_gpu_h) == (0, 0, None, None)
+
+
+def test_list_prices_of_two_instances_have_one_mean():
+    both = {
+        name: {"instance": name + ".24xlarge", "usd_per_node_h": 1, "nodes": nodes}
+        for name, nodes in (("p4d", 1), ("p4de", 3))
+    }
+    article = scenario(settings={"plans.reserved.held": both})
+    mine = tariff(article, article.plans["reserved"])
+    assert mine.held_list_usd_per_gpu_h == near((32.7726 + 3 * 40.96575) / 4 / 8)

@@ -11,9 +11,8 @@ from worlds import ARTICLE, scenario
 from sim.faults import InputError
 from sim.hires import ExhaustedError
 from sim.units import NEVER, TICKS_PER_HOUR, tick, to_hours
-from sim.workload import hazards as room
 from sim.workload.draws import Draws
-from sim.workload.hazards import Sizes, enlarged, first_sizes, hazards, loads
+from sim.workload.hazards import MOST_SIZE, Sizes, enlarged, first_sizes, hazards, loads, numbers
 from sim.workload.replays import Replay, read_replay, replay_of
 from sim.workload.streams import stream
 
@@ -264,7 +263,7 @@ def test_first_sizes_and_how_they_grow():
     with pytest.raises(ExhaustedError):
         enlarged(sizes._replace(slots=100), ExhaustedError("slots"), plan)
     with pytest.raises(ExhaustedError):
-        enlarged(sizes._replace(hires=room.MOST_SIZE), ExhaustedError("hires"), plan)
+        enlarged(sizes._replace(hires=MOST_SIZE), ExhaustedError("hires"), plan)
     with pytest.raises(ExhaustedError, match="more stints were needed"):
         enlarged(sizes, ExhaustedError("stints"), plan)
     short_lived = first_sizes(*world({"hired": {"more": SPOT | {"lifetime_hours": 1, "available_share": 0.5}}}))
@@ -449,6 +448,33 @@ def test_a_log_that_would_fill_the_memory_is_refused(tmp_path):
         InputError, match=r"would bring \d{2},\d{3},\d{3},\d{3} changes within horizon_days; at most 20,000,000"
     ):
         replay_of(*world({"hired": {"m": SPOT | {"trace": {"file": str(file)}}}}))
+
+
+def test_a_log_with_too_few_nodes_is_refused(tmp_path):
+    file = log(tmp_path, "0,add,a\n0,add,b\n9000,remove,b\n")
+    plan = {"hired": {"m": SPOT | {"trace": {"file": str(file)}}}}
+    wide = {"workload.tuning.gpus": 24, "plans.reserved.held.p4d.nodes": 3, "horizon_days": 0.1}
+    with pytest.raises(InputError, match="jobs of 24 GPUs of class `tuning` would block its 16 GPUs for ever, for it"):
+        replay_of(*world(plan, **wide))
+    assert replay_of(*world(plan | {"held": {"own": HELD | {"nodes": 1}}}, **wide)).period == 9_000_000
+    capped = {"hired": {"m": SPOT | {"maximum": 1, "trace": {"file": str(file)}}}, "held": {"own": HELD}}
+    assert replay_of(*world(capped, **wide)) is not None
+
+
+def test_a_log_of_too_many_nodes_is_refused(tmp_path):
+    rows = "".join(f"0,add,n{n}\n" for n in range(10_001))
+    with pytest.raises(InputError, match="has 10,001 nodes up at one time; at most 10,000 are read"):
+        read_replay(log(tmp_path, rows + "9,remove,n0\n"))
+
+
+def test_how_many_numbers_a_replication_has(tmp_path):
+    made = drawn(EVERYTHING)
+    size = sum(getattr(made, each)[0].size for each in ("windows", "supply", "boot", "lifetime", "refused"))
+    assert numbers(*world(EVERYTHING)) == pytest.approx(size, rel=0.1)
+    replay = Replay(tick(1), (np.array([0, tick(0.5)]),) * 3)
+    plan = {"hired": {"m": SPOT | {"trace": {"file": "x"}}}}
+    assert numbers(*world(plan), replay) - numbers(*world(plan)) == 3 * 2 * 8761
+    assert numbers(*world({"held": {"own": HELD}})) == 4
 
 
 def test_a_log_that_is_not_there(tmp_path):

@@ -1,16 +1,26 @@
 """Everything random, drawn before the clock starts. Not here: queues, prices, anything that a plan decides."""
 
+from sim.workload.hazards import Sizes, enlarged, first_sizes, hazards, loads, numbers
 from sim.workload.logs import RequestList, listed_requests
 from sim.workload.path import sample, terms
+from sim.workload.replays import Replay, replay_of
 from sim.workload.requests import api_times, sample_requests
 from sim.workload.traces import Listed, listed_jobs
 
 __all__ = [
     "Listed",
+    "Replay",
     "RequestList",
+    "Sizes",
     "api_times",
+    "enlarged",
+    "first_sizes",
+    "hazards",
     "listed_jobs",
     "listed_requests",
+    "loads",
+    "numbers",
+    "replay_of",
     "sample",
     "sample_requests",
     "terms",

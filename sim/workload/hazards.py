@@ -60,6 +60,19 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
     return Sizes(hires, asks, slots)
 
 
+def numbers(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> int:
+    """Tell about how many numbers the hazards of one replication are, so that a piece of them fits into memory."""
+    horizon, most = tick(scenario.horizon_hours), 2.0
+    for group in plan.tuning.values():
+        if group.failures is not None:
+            most = max(most, 2.0 * horizon / max(1, tick(group.failures.cycle_hours)))
+    hires, asks, _ = first_sizes(scenario, plan)
+    hired = plan.hired_tuning
+    turns = 2.0 * horizon / max(1, tick(hired.supply.cycle_hours)) if hired is not None and hired.supply else 0.0
+    logged = 0 if replay is None else replay.instants(horizon) * len(replay.slots)
+    return int(plan.nodes * most + 2 * hires + asks + turns) + logged
+
+
 def enlarged(sizes: Sizes, short: ExhaustedError, plan: Plan) -> Sizes:
     """Double what was too little.
 

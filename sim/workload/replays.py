@@ -248,7 +248,7 @@ def replay_of(scenario: Scenario, plan: Plan) -> Replay | None:
     Raises
     ------
     InputError
-        When the log is refused, or would fill the memory over the scenario's horizon.
+        When the log is refused, would fill the memory over the scenario's horizon, or has too few nodes for a job.
     """
     hired: Hired | None = plan.hired_tuning
     if hired is None or hired.trace is None:
@@ -258,4 +258,10 @@ def replay_of(scenario: Scenario, plan: Plan) -> Replay | None:
     if (instants := made.instants(horizon) * len(made.slots)) > MOST_INSTANTS:
         text = f"would bring {instants:,} changes within horizon_days; at most {MOST_INSTANTS:,} fit into memory"
         raise InputError.one(f"{file}", text)
+    slots = len(made.slots) if hired.most_nodes is None else min(len(made.slots), hired.most_nodes)
+    gpus = (plan.nodes + plan.lent + slots) * plan.gpus_per_node
+    for name, job_class in scenario.tunes.items():
+        if job_class.gpus > gpus:
+            text = f"jobs of {job_class.gpus} GPUs of class `{name}` would block its {gpus} GPUs for ever"
+            raise InputError.one(f"{file}", f"{text}, for it never has more than {len(made.slots)} nodes up")
     return made

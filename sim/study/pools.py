@@ -1,12 +1,25 @@
 """The serving side of a plan: which nodes serve which classes of requests, under which rules and prices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from sim.hires import ExhaustedError
 from sim.money import TokenTariff, token_tariff
-from sim.requests import ApiTimes, Replicas, RequestRows, Requests, Serve, all_by_api, by_adapter
-from sim.scenario import Held, Plan, Scenario
-from sim.units import NEVER, TICKS_PER_SECOND, Ticks, fine
+from sim.requests import ApiTimes, Replicas, RequestRows, Requests, Scaling, Serve, all_by_api, by_adapter
+from sim.scenario import Bought, Plan, Scenario
+from sim.units import NEVER, TICKS_PER_SECOND, Ticks, fine, tick
+from sim.workload import loads
+
+_FIRST_LOADS = 64
+
+
+@dataclass
+class _Drawn:
+    """How many loads are drawn for a replication of a pool: as many as its hungriest piece needed so far."""
+
+    loads: int = _FIRST_LOADS
 
 
 @dataclass(frozen=True)
@@ -15,8 +28,10 @@ class Pool:
 
     Attributes
     ----------
-    group : str or None
-        Name of the held nodes.
+    group : Bought or None
+        The nodes.
+    name : str or None
+        Of the group.
     classes : tuple of str
         In the scenario's order.
     replicas : Replicas or None
@@ -27,13 +42,23 @@ class Pool:
         What the requests pay.
     """
 
-    group: str | None
+    name: str | None
+    group: Bought | None
     classes: tuple[str, ...]
     replicas: Replicas | None
     dedicated: int
     tariff: TokenTariff
+    drawn: _Drawn = field(default_factory=_Drawn, compare=False)
 
-    def serve(self, engine: Serve, requests: Requests, api: ApiTimes | None, windows: int) -> RequestRows:
+    def serve(
+        self,
+        engine: Serve,
+        seed: int,
+        replications: Sequence[int],
+        requests: Requests,
+        api: ApiTimes | None,
+        windows: int,
+    ) -> RequestRows:
         """Serve the requests of this pool's classes."""
         if self.replicas is None:
             if api is None:
@@ -41,10 +66,34 @@ class Pool:
             return all_by_api(requests, api, windows)
         if self.dedicated > 1:
             return by_adapter(engine, self.replicas, self.dedicated, requests, api)
-        return engine(self.replicas, requests, api)
+        if self.replicas.scaling is None or self.group is None:
+            return engine(self.replicas, requests, api)
+        while True:
+            times = loads(self.group, seed, replications, self.drawn.loads)
+            try:
+                return engine(self.replicas, requests, api, loads=times)
+            except ExhaustedError:
+                self.drawn.loads *= 2
 
 
-def _replicas(group: Held, has_api: bool, edges: Ticks) -> Replicas:
+def _scaling(group: Bought, horizon: int) -> Scaling | None:
+    """Take from a group of nodes the rules by which they come and go."""
+    rules = group.serve
+    if rules is None or (rules.autoscale is None and rules.schedule is None):
+        return None
+    if rules.autoscale is None:
+        return Scaling(group.replicas_per_node, schedule=np.array(rules.timetable(horizon), np.int64))
+    auto = rules.autoscale
+    return Scaling(
+        per_node=group.replicas_per_node,
+        minimum=int(auto.minimum),
+        target=int(auto.target),
+        tick=round(float(auto.tick_s) * TICKS_PER_SECOND),
+        cool_down=tick(float(auto.cool_down_minutes) / 60),
+    )
+
+
+def _replicas(group: Bought, has_api: bool, edges: Ticks) -> Replicas:
     """Take from a group of nodes the rules by which its replicas serve."""
     rules, made = group.serve, group.profile
     if rules is None:
@@ -69,10 +118,11 @@ def _replicas(group: Held, has_api: bool, edges: Ticks) -> Replicas:
         frontend=round(float(rules.frontend_ms) * 1e-3 * TICKS_PER_SECOND),
         slots=0 if adapters is None or adapters.slots is None else int(adapters.slots),
         load=0 if adapters is None else fine(float(adapters.load_ms) * 1e-3),
+        scaling=_scaling(group, int(edges[-1])),
     )
 
 
-def _dedicated(scenario: Scenario, group: Held, classes: Sequence[str]) -> int:
+def _dedicated(scenario: Scenario, group: Bought, classes: Sequence[str]) -> int:
     """Count the adapters that have replicas of their own."""
     rules = None if group.serve is None else group.serve.adapters
     if rules is None or rules.placement != "dedicated":
@@ -89,14 +139,14 @@ def pools(scenario: Scenario, plan: Plan, edges: Ticks) -> list[Pool]:
         Microseconds at which the windows of the counted time begin and end.
     """
     has_api = plan.api is not None and plan.api.serves
-    served: dict[str | None, list[str]] = {name: [] for name in plan.serving}
+    served: dict[str | None, list[str]] = {name: [] for name in plan.all_serving}
     for class_name in scenario.chats:
         served.setdefault(plan.server(class_name), []).append(class_name)
     found = []
     for group_name, classes in served.items():
-        group = None if group_name is None else plan.held[group_name]
+        group = None if group_name is None else plan.all_serving[group_name]
         replicas = None if group is None or not group.replicas else _replicas(group, has_api, edges)
         dedicated = 0 if group is None else _dedicated(scenario, group, classes)
         prices = token_tariff(scenario, plan, group_name)
-        found.append(Pool(group_name, tuple(classes), replicas, dedicated, prices))
+        found.append(Pool(group_name, group, tuple(classes), replicas, dedicated, prices))
     return found

@@ -168,13 +168,13 @@ def _serving_result(experiment: Experiment, plan_name: str, outcome: Outcome, co
     found: Json = {}
     hours = float(experiment.scenario.counted_hours)
     for pool in experiment.pools[plan_name]:
-        if pool.replicas is None or pool.group is None:
+        if pool.replicas is None or pool.name is None:
             continue
-        busy, batch = outcome.serving[pool.group].T
+        busy, batch = outcome.serving[pool.name].T
         paid = np.full(len(busy), pool.replicas.count * hours)
-        found[pool.group] = {
+        found[pool.name] = {
             "replicas": pool.replicas.count,
-            "load": serving_load(experiment.scenario, experiment.scenario.plans[plan_name], pool.group),
+            "load": serving_load(experiment.scenario, experiment.scenario.plans[plan_name], pool.name),
             "busy_share": ratio(busy, paid, confidence),
             "busy_replica_hours": mean(busy, confidence),
             "idle_replica_hours": mean(paid - busy, confidence),

@@ -10,14 +10,25 @@ from typing import Any
 import numpy as np
 
 from sim import fleet, reference
-from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
-from sim.money import Bill, Shares, Tariff, Use, settle, tariff, use_of_nodes, use_of_requests, window_edges
+from sim.jobs import Fleet, Paths, Rows, Terms
+from sim.money import (
+    Bill,
+    Shares,
+    Tariff,
+    Use,
+    settle,
+    tariff,
+    use_of_nodes,
+    use_of_requests,
+    window_edges,
+)
 from sim.requests import RequestRows, Requests
 from sim.requests import Serve as ServeRequests
 from sim.scenario import Plan, Scenario
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import fold_requests
 from sim.study.pools import Pool, pools
+from sim.study.tuning import Serve, Tuning, lending
 from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
 
@@ -26,7 +37,7 @@ from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_req
 class Engine:
     """Who serves: fine-tunes on nodes, and requests on replicas."""
 
-    nodes: Callable[[Fleet, Paths, Terms], Rows]
+    nodes: Serve
     replicas: ServeRequests
 
 
@@ -50,6 +61,8 @@ class Outcome:
         The bill of each replication.
     paid, allocated : float64[R]
         GPU hours.
+    memo : float64[R, len(MEMO)]
+        What is told beside the bill.
     classes : dict of Fold
         By class name.
     serving : dict of float64[R, 2]
@@ -59,6 +72,7 @@ class Outcome:
     lines: Floats
     paid: Floats
     allocated: Floats
+    memo: Floats
     classes: dict[str, Fold]
     serving: dict[str, Floats]
 
@@ -80,6 +94,7 @@ class Outcome:
             np.concatenate([part.lines for part in parts]),
             np.concatenate([part.paid for part in parts]),
             np.concatenate([part.allocated for part in parts]),
+            np.concatenate([part.memo for part in parts]),
             {name: Fold.joined([part.classes[name] for part in parts]) for name in parts[0].classes},
             {name: np.concatenate([part.serving[name] for part in parts]) for name in parts[0].serving},
         )
@@ -102,16 +117,6 @@ class Served:
     requests: list[tuple[Pool, Requests, RequestRows]]
 
 
-def plan_fleet(scenario: Scenario, plan: Plan) -> Fleet:
-    """Take from a plan the rules by which its nodes serve."""
-    no_queue = NOT_STARTED
-    if not plan.nodes:
-        no_queue = HIRED if plan.hired else API if plan.api else NOT_STARTED
-    limit = NEVER if plan.queue_limit is None else plan.queue_limit
-    horizon = tick(scenario.horizon_hours)
-    return Fleet(plan.nodes, plan.gpus_per_node, horizon, limit, plan.backfill, no_queue)
-
-
 @dataclass(frozen=True)
 class Work:
     """What comes to all plans in some replications: the fine-tunes, and the requests by the classes served together."""
@@ -129,7 +134,7 @@ class Experiment:
     seed: int
     listed: dict[str, Listed]
     logs: dict[str, RequestList]
-    fleets: dict[str, Fleet]
+    tunings: dict[str, Tuning]
     tariffs: dict[str, Tariff]
     pools: dict[str, list[Pool]]
     edges: Ticks
@@ -146,17 +151,24 @@ class Experiment:
         """
         window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
         edges = window_edges(tick(scenario.warm_up_hours), tick(scenario.horizon_hours), window)
+        listed = listed_jobs(scenario)
+        longest = float(max((len(each.arrival) for each in listed.values()), default=0))
         return cls(
             scenario,
             seed,
-            listed_jobs(scenario),
+            listed,
             listed_requests(scenario),
-            {name: plan_fleet(scenario, plan) for name, plan in scenario.plans.items()},
+            {name: Tuning.of(scenario, plan, longest) for name, plan in scenario.plans.items()},
             {name: tariff(scenario, plan) for name, plan in scenario.plans.items()},
             {name: pools(scenario, plan, edges) for name, plan in scenario.plans.items()},
             edges,
             engine,
         )
+
+    @property
+    def fleets(self) -> dict[str, Fleet]:
+        """The rules of each plan's nodes that run fine-tunes."""
+        return {name: each.fleet for name, each in self.tunings.items()}
 
     @property
     def opens(self) -> int:
@@ -199,43 +211,62 @@ class Experiment:
         }
         return Work(replications, self.paths(replications), requests)
 
-    def rows(self, plan_name: str, paths: Paths, replications: Sequence[int]) -> tuple[Terms, Rows]:
-        """Serve the fine-tunes of a path under one plan."""
-        scenario = self.scenario
-        wanted = terms(scenario, scenario.plans[plan_name], self.seed, replications, paths)
-        return wanted, ENGINES[self.engine].nodes(self.fleets[plan_name], paths, wanted)
+    def rows(
+        self, plan_name: str, paths: Paths, replications: Sequence[int], lent: Ticks | None = None
+    ) -> tuple[Terms, Rows]:
+        """Serve the fine-tunes of a path under one plan; on nodes that serving lends too, where it does."""
+        scenario, tuning = self.scenario, self.tunings[plan_name]
+        wanted = terms(scenario, tuning.plan, self.seed, replications, paths)
+        return wanted, tuning.serve(ENGINES[self.engine].nodes, self.seed, replications, paths, wanted, lent)
 
     def served(self, plan_name: str, work: Work) -> Served:
-        """Serve all work under one plan."""
+        """Serve all work under one plan: the requests first, for fine-tunes may run where they do not."""
         scenario, plan = self.scenario, self.scenario.plans[plan_name]
-        rows = self.rows(plan_name, work.paths, work.replications)[1] if len(work.paths) else Rows.empty(0)
         windows, engine = len(self.edges) - 1, ENGINES[self.engine].replicas
         requests = []
         for pool in self.pools[plan_name]:
             mine = work.requests[pool.classes]
             times = api_times(scenario, plan, self.seed, work.replications, mine)
-            requests.append((pool, mine, pool.serve(engine, mine, times, windows)))
-        return Served(work.paths, rows, requests)
+            rows = pool.serve(engine, self.seed, work.replications, mine, times, windows)
+            requests.append((pool, mine, rows))
+        if not len(work.paths):
+            return Served(work.paths, Rows.empty(0), requests)
+        lent = self._lent(plan, requests) if self.tunings[plan_name].fleet.lent else None
+        return Served(work.paths, self.rows(plan_name, work.paths, work.replications, lent)[1], requests)
+
+    def _lent(self, plan: Plan, requests: list[tuple[Pool, Requests, RequestRows]]) -> Ticks:
+        """Tell when each node is lent, lender after lender."""
+        hires = {pool.name: rows.hires for pool, _, rows in requests}
+        tables = []
+        for name, group in plan.lenders.items():
+            if (its_hires := hires[name]) is not None:
+                tables.append(lending(group, its_hires, self.closes))
+        width = max(table.shape[2] for table in tables)
+        padded = [np.pad(each, ((0, 0), (0, 0), (0, width - each.shape[2])), constant_values=NEVER) for each in tables]
+        return np.concatenate(padded, axis=1)
 
     def charged(self, plan_name: str, served: Served) -> tuple[Outcome, list[Shares]]:
         """Charge and fold what became of all work under one plan: the sides are the fine-tunes, then each pool."""
-        prices, its_fleet, rule = self.tariffs[plan_name], self.fleets[plan_name], self.scenario.allocation.rule
+        prices, its_fleet = self.tariffs[plan_name], self.tunings[plan_name].fleet
+        rule, lenders = self.scenario.allocation.rule, self.scenario.plans[plan_name].lenders
         sides: list[Use] = []
         tunes = bool(self.scenario.tunes) or prices.held_usd > 0
         if tunes:
             sides.append(use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule))
+        sides_of: dict[str | None, int] = {}
         for pool, requests, rows in served.requests:
+            sides_of[pool.name] = len(sides)
             sides.append(use_of_requests(pool.tariff, requests, rows, self.edges, rule))
-        bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule)
+        lending_sides = [sides_of[name] for name in lenders]
+        bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule, lending_sides)
         return self._folded(bill, served, shares, its_fleet, tunes), shares
 
     def _folded(self, bill: Bill, served: Served, shares: list[Shares], its_fleet: Fleet, tunes: bool) -> Outcome:
         """Fold the rows of every class."""
         classes = list(self.scenario.workload)
+        queued, span = not its_fleet.no_queue, (self.opens, self.closes)
         folds = {
-            name: fold(
-                served.paths, served.rows, shares[0], classes.index(name), its_fleet.nodes > 0, self.opens, self.closes
-            )
+            name: fold(served.paths, served.rows, shares[0], classes.index(name), queued, *span)
             for name in self.scenario.tunes
         }
         serving = {}
@@ -252,16 +283,17 @@ class Experiment:
                     self.closes,
                     alone=len(pool.classes) == 1,
                 )
-            if pool.group is not None and pool.replicas is not None:
-                serving[pool.group] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time]) / TICKS_PER_HOUR
-        return Outcome(bill.lines, bill.paid, bill.allocated, {name: folds[name] for name in classes}, serving)
+            if pool.name is not None and pool.replicas is not None:
+                serving[pool.name] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time]) / TICKS_PER_HOUR
+        by_class = {name: folds[name] for name in classes}
+        return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, by_class, serving)
 
     def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:
         """Run some replications under all plans: one path, every plan."""
         work = self.work(replications)
-        return {name: self.charged(name, self.served(name, work))[0] for name in self.fleets}
+        return {name: self.charged(name, self.served(name, work))[0] for name in self.tunings}
 
     def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map) -> dict[str, Outcome]:
         """Run all replications; ``mapper`` may be that of a thread pool."""
         parts = list(mapper(self.piece, self.pieces(replications)))
-        return {name: Outcome.joined([part[name] for part in parts]) for name in self.fleets}
+        return {name: Outcome.joined([part[name] for part in parts]) for name in self.tunings}

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sim import fleet, reference
-from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Terms
+from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
 from sim.units import NEVER, Ticks
 from sim.verify import worlds
 
@@ -102,6 +102,13 @@ def world(number: int) -> ElasticWorld:
     return ElasticWorld(rules, plain.paths, plain.terms, _hazards(rng, rules, plain.paths.replications, slots))
 
 
+def _same_timelines(told: Rows, found: Rows) -> bool:
+    """Tell whether stints and hires are the same."""
+    if told.stints is None or found.stints is None or told.hires is None or found.hires is None:
+        return told.stints is found.stints and told.hires is found.hires
+    return told.stints.same(found.stints) and told.hires.same(found.hires)
+
+
 def compare(numbers: range) -> tuple[int, int]:
     """Serve some worlds by the kernel and by SimPy.
 
@@ -117,6 +124,5 @@ def compare(numbers: range) -> tuple[int, int]:
         found = fleet.serve(each.fleet, each.paths, each.terms, each.hazards)
         rows += len(each.paths)
         differing += len(told.differing(found))
-        for mine, theirs in ((told.stints, found.stints), (told.hires, found.hires)):
-            differing += not (mine is theirs or (mine is not None and theirs is not None and mine.same(theirs)))
+        differing += not _same_timelines(told, found)
     return rows, differing

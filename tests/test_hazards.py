@@ -369,13 +369,13 @@ def test_a_node_that_comes_and_goes_at_one_instant_was_never_there(tmp_path):
 def test_a_log_goes_round_and_round(begins, horizon, expected):
     # 10 ticks; slot 0 is up at its end and at its beginning, so it stays up from round to round
     made = Replay(10, (np.array([0, 2, 6, 10]), np.array([3, 5])))
-    laid = [np.minimum(slot, horizon + 10).tolist() for slot in made.over(begins, horizon)]
+    laid = [np.minimum(slot, horizon + 10).tolist() for slot in made.over([begins], horizon)[0]]
     assert [slot[: len(want)] for slot, want in zip(laid, expected, strict=True)] == expected
     assert [len(slot) for slot in laid] == [len(want) + len(want) % 2 for want in expected]
 
 
 def test_a_slot_that_is_always_up_is_never_taken_back():
-    (slot,) = Replay(10, (np.array([0, 10]),)).over(3, 95)
+    ((slot,),) = Replay(10, (np.array([0, 10]),)).over([3], 95)
     assert slot[0] == 0
     assert len(slot) == 2
     assert slot[1] >= 95

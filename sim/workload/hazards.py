@@ -158,7 +158,7 @@ def _supply(hired: Hired, replay: Replay | None, opens: Sequence[Open], horizon:
     if replay is None:
         return np.empty((len(opens), 0, 1), np.int64)
     begins = [int(open_stream("hired/trace").integers(replay.period)) for open_stream in opens]
-    return _packed([replay.over(instant, horizon) for instant in begins])
+    return _packed(replay.over(begins, horizon))
 
 
 def _by_hire(law: Any, opens: Sequence[Open], quantity: str, count: int, hours: float, least: int) -> Ticks:

@@ -9,7 +9,7 @@ ends with its latest; what that row says lasts no time.
 
 import csv
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -55,31 +55,34 @@ class Replay:
         """Tell how many instants each slot needs over a horizon; times the slots, that is a replication's memory."""
         return max(len(slot) for slot in self.slots) * self.rounds(horizon)
 
-    def over(self, begins: int, horizon: int) -> list[Ticks]:
-        """Lay the log out over a horizon.
-
-        Parameters
-        ----------
-        begins : int
-            Instant of the log at which the horizon begins.
+    def over(self, begins: Sequence[int], horizon: int) -> list[list[Ticks]]:
+        """Lay the log out over a horizon, once for each instant of the log at which it may begin.
 
         Returns
         -------
-        list of int64[2 k]
-            For each slot; the first window may have begun at 0, the last may reach beyond the horizon. A slot that is
-            up at the log's end and at its beginning stays up from one round to the next.
+        list of list of int64[2 k]
+            For each beginning and slot; the first window may have begun at 0, the last may reach beyond the horizon. A
+            slot that is up at the log's end and at its beginning stays up from one round to the next.
         """
-        starts = np.arange(self.rounds(horizon), dtype=np.int64)[:, None] * self.period - begins
-        found = []
+        starts = np.arange(self.rounds(horizon), dtype=np.int64)[:, None] * self.period
+        laid = []
         for slot in self.slots:
-            laid = (starts + slot).ravel()
+            mine = (starts + slot).ravel()
             if slot[0] == 0 and slot[-1] == self.period:
-                seam = np.arange(len(slot), len(laid), len(slot))
-                laid = np.delete(laid, np.concatenate((seam - 1, seam)))
-            first = int(np.searchsorted(laid, 0, side="right")) // 2 * 2  # the first window that ends after 0
-            last = (int(np.searchsorted(laid, horizon)) + 1) // 2 * 2  # all that begin before the horizon
-            found.append(np.maximum(laid[first:last], 0))
-        return found
+                seam = np.arange(len(slot), len(mine), len(slot))
+                mine = np.delete(mine, np.concatenate((seam - 1, seam)))
+            laid.append(mine)
+        return [[_cut(mine, begin, horizon) for mine in laid] for begin in begins]
+
+
+def _cut(laid: Ticks, begins: int, horizon: int) -> Ticks:
+    """Cut a horizon out of windows that are laid out from the beginning of a log."""
+    first = int(np.searchsorted(laid, begins, side="right")) // 2 * 2  # the first window that ends later
+    last = (int(np.searchsorted(laid, begins + horizon)) + 1) // 2 * 2  # all that begin before the horizon
+    found = laid[first:last] - begins
+    if len(found):
+        found[0] = max(int(found[0]), 0)
+    return found
 
 
 @dataclass

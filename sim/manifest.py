@@ -19,13 +19,18 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _logs(scenario: Scenario) -> list[str]:
+    """Name the files that a scenario reads: traces of jobs and requests, logs of spot nodes."""
+    hired = [group for plan in scenario.plans.values() for group in plan.hired.values()]
+    return [each.trace.file for each in (*scenario.workload.values(), *hired) if each.trace is not None]
+
+
 def question(scenario: Scenario, vary: dict[str, Any] | None) -> dict[str, Any]:
     """Tell one question from another: the scenario as stated, the bytes of its traces, what is varied."""
-    traces = [each.trace.file for each in scenario.workload.values() if each.trace is not None]
     return {
         "scenario": scenario.name,
         "scenario_sha256": _sha256(resolved_yaml(scenario).encode()),
-        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in traces},
+        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _logs(scenario)},
         "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
     }
 
@@ -76,13 +81,16 @@ def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
 def runnable_from(out: Path, scenario: Scenario, seed: int) -> str:
     """Write a scenario out so that it gives the same results when it is run from a folder: with its seed and files."""
 
-    def moved(name: str) -> str:
-        return os.path.relpath(scenario.folder / name, out)
+    def moved(each: Any) -> Any:
+        """Let something find its log from the folder."""
+        if each.trace is None:
+            return each
+        file = os.path.relpath(scenario.folder / each.trace.file, out)
+        return each.model_copy(update={"trace": each.trace.model_copy(update={"file": file})})
 
-    workload = {
-        name: each
-        if each.trace is None
-        else each.model_copy(update={"trace": each.trace.model_copy(update={"file": moved(each.trace.file)})})
-        for name, each in scenario.workload.items()
+    workload = {name: moved(each) for name, each in scenario.workload.items()}
+    plans = {
+        name: plan.model_copy(update={"hired": {group: moved(each) for group, each in plan.hired.items()}})
+        for name, plan in scenario.plans.items()
     }
-    return resolved_yaml(scenario.model_copy(update={"seed": seed, "workload": workload}))
+    return resolved_yaml(scenario.model_copy(update={"seed": seed, "workload": workload, "plans": plans}))

@@ -9,6 +9,7 @@ import pytest
 from full import BAD_NUMBERS, EVERY_NUMBER, EVERY_SERVING_NUMBER, numbers_of, with_value
 from refusals import faults, refused
 from studies import CHAT, RATE
+from test_elastic_scenario import EVERY_ELASTIC_NUMBER
 from worlds import ARTICLE, scenario
 
 import sim
@@ -16,12 +17,12 @@ from sim.faults import InputError
 from sim.scenario import Tree, build
 from sim.study import as_json
 
-FULL = {"full": EVERY_NUMBER, "serving": EVERY_SERVING_NUMBER}
+FULL = {"full": EVERY_NUMBER, "serving": EVERY_SERVING_NUMBER, "elastic": EVERY_ELASTIC_NUMBER}
 REQUESTS, SERVE = "workload.chat", "plans.own.held.gpu.serve"
 SLOTS = {f"{SERVE}.adapters": {"slots": 100_000}, "plans.hybrid.held.gpu.serve.adapters": {"slots": 1}}
 NUMBERS = [
-    pytest.param(full, path, id=".".join(map(str, path if full is EVERY_NUMBER else ("serving", *path))))
-    for full in FULL.values()
+    pytest.param(full, path, id=".".join(map(str, path if full is EVERY_NUMBER else (name, *path))))
+    for name, full in FULL.items()
     for path in numbers_of(full)
 ]
 

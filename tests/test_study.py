@@ -143,6 +143,7 @@ def test_a_fold_by_hand():
         "queue": 2 + 6 + 3 + 2 + 1,
         "attributed": 130,
         "fully_loaded": 134,
+        "interruptions": 0,
     }
     assert {name: each.tolist() for name, each in found.values.items()} == {
         "wait_h": [6, 3, 2],

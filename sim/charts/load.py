@@ -63,7 +63,7 @@ class Work:
 
 def alone(scenario: Scenario, plan: str) -> bool:
     """Tell whether a plan serves on held replicas, with no API to help."""
-    return bool(scenario.plans[plan].serving) and scenario.plans[plan].api is None
+    return bool(scenario.plans[plan].all_serving) and scenario.plans[plan].api is None
 
 
 def carried(scenario: Scenario, plan: str, job_class: str, key: str) -> float | None:
@@ -79,7 +79,7 @@ def carried(scenario: Scenario, plan: str, job_class: str, key: str) -> float | 
         return None
     if len(scenario.chats) > 1:
         return None
-    group = scenario.plans[plan].held[server]
+    group = scenario.plans[plan].all_serving[server]
     return group.replicas * group.profile.rate_at_most(*requests.mean_tokens) * _SECONDS[last]
 
 

@@ -100,8 +100,9 @@ def paired_differences(bills: dict[str, Floats], confidence: float) -> dict[str,
 
 
 def waits_for_ever(plan: Plan) -> bool:
-    """Tell whether all jobs of a plan wait for its held nodes, however long."""
-    return plan.nodes > 0 and plan.patience_hours is None and plan.queue_limit is None
+    """Tell whether all jobs of a plan wait for its nodes, however long."""
+    queue = plan.maximum_nodes != 0 and plan.tunes_on_nodes and not plan.frictionless
+    return queue and plan.patience_hours is None and plan.queue_limit is None
 
 
 def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -109,14 +110,17 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
     load = scenario.offered_gpus
     for name, plan in scenario.plans.items():
         yield from _serving_warnings(scenario, name, plan)
-        usable = scenario.usable_gpus(plan)
-        if waits_for_ever(plan) and load is not None and load >= usable:
+        usable = scenario.reachable_gpus(plan)
+        if waits_for_ever(plan) and load is not None and usable is not None and load >= usable:
             verb = "exceeds" if load > usable else "reaches"
-            text = f"offered load {load:.3g} erlangs {verb} {usable} GPUs, so the queue never settles"
+            text = f"offered load {load:.3g} erlangs {verb} {usable:.4g} GPUs, so the queue never settles"
             advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
             yield "overload", f"plan `{name}`: {text}; {advice}"
-        if waits_for_ever(plan) and plan.api is not None and plan.api.trains and scenario.tunes:
-            yield "api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"
+        if plan.api is not None and plan.api.trains and scenario.tunes:
+            if plan.frictionless:
+                yield "api_unused", f"plan `{name}` never uses its API, for every job gets hired nodes at once"
+            elif waits_for_ever(plan):
+                yield "api_unused", f"plan `{name}` never uses its API; give patience_hours or queue_limit"
         if scenario.tunes and plan.api is not None and plan.api.trains and plan.api.pace is None:
             text = "the API is assumed to take as long for a job as own nodes; state hours_per_million_tokens"
             yield "api_hours_assumed", f"plan `{name}`: {text}"
@@ -127,8 +131,12 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
 
     None where a class lists its requests. An estimate from mean lengths; the simulation knows better.
     """
-    group, load = plan.held[group_name], 0.0
-    if not group.replicas:
+    group, load = plan.all_serving[group_name], 0.0
+    if not group.replicas or group.serve is None:
+        return None
+    scheduled = group.serve.mean_scheduled * group.replicas_per_node
+    replicas = scheduled if group.serve.schedule is not None else group.replicas
+    if not replicas:
         return None
     for name, requests in scenario.chats.items():
         if plan.server(name) != group_name:
@@ -139,19 +147,19 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
             return None  # most of its requests can never be served
         rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
         rate_at_most = group.profile.rate_at_most(*requests.mean_tokens)
-        adapters, rules = requests.adapters, group.serve.adapters if group.serve else None
+        adapters, rules = requests.adapters, group.serve.adapters
         if adapters is not None and rules is not None and rules.placement == "dedicated":
             # the most wanted adapter has replicas of its own, and is the first that they cannot carry
             wants = [1 / k ** float(adapters.zipf) for k in range(1, int(adapters.count) + 1)]
             load += rate * wants[0] / sum(wants) / (len(range(0, group.replicas, int(adapters.count))) * rate_at_most)
         else:
-            load += rate / (group.replicas * rate_at_most)
+            load += rate / (replicas * rate_at_most)
     return load
 
 
 def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tuple[str, str]]:
     """Warn of replicas that cannot carry their load, of an API that takes no time, of adapters for nothing."""
-    for group_name, group in plan.serving.items():
+    for group_name, group in plan.all_serving.items():
         load, overflows = serving_load(scenario, plan, group_name), group.serve and group.serve.overflow_above
         if load is not None and load >= 1 and not overflows:
             text = f"requests come at {load:.3g} times the rate that `{group_name}` can serve: its queue never settles"

@@ -29,6 +29,7 @@ SUMS: Final = (
     "queue",
     "attributed",
     "fully_loaded",
+    "interruptions",
 )
 """What is summed over the counted jobs of a class in a replication: numbers, hours, millions of tokens, USD."""
 
@@ -48,6 +49,7 @@ SUMS: Final = (
     _QUEUE,
     _ATTRIBUTED,
     _FULLY_LOADED,
+    _INTERRUPTIONS,
 ) = range(len(SUMS))
 
 MEASURES: Final = {
@@ -224,6 +226,10 @@ def fold(paths: Paths, rows: Rows, charges: Shares, wanted: int, overflows: bool
         loaded,
         used,
     )
+    if rows.stints is not None:
+        mine = (paths.job_class == wanted) & (paths.arrival >= opens)
+        of_job = np.repeat(np.arange(paths.replications), np.diff(paths.offsets))
+        sums[:, _INTERRUPTIONS] = np.bincount(of_job[mine], rows.interrupted[mine], paths.replications)
     values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
     return Fold(
         OF_TUNES, sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)}

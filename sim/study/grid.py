@@ -263,7 +263,8 @@ class Grid:
         loads = [(float(cell.at[key]), cell.scenario.offered_gpus) for cell in self.cells]
         known = sorted((at, load) for at, load in loads if load is not None)
         at_one = self.cells[0].scenario
-        waits = [at_one.usable_gpus(at_one.plans[name]) for name in plans if waits_for_ever(at_one.plans[name])]
+        patient = [at_one.plans[name] for name in plans if waits_for_ever(at_one.plans[name])]
+        waits = [gpus for plan in patient if (gpus := at_one.reachable_gpus(plan)) is not None]
         if not waits or len(known) < 2 or known[0][1] >= known[-1][1]:
             return None
         (x0, y0), (x1, y1) = known[0], known[-1]

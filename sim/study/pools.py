@@ -9,7 +9,7 @@ from sim.hires import ExhaustedError
 from sim.money import TokenTariff, token_tariff
 from sim.requests import ApiTimes, Replicas, RequestRows, Requests, Scaling, Serve, all_by_api, by_adapter
 from sim.scenario import Bought, Plan, Scenario
-from sim.units import NEVER, TICKS_PER_SECOND, Ticks, fine, tick
+from sim.units import NEVER, TICKS_PER_SECOND, Floats, Ticks, fine, tick
 from sim.workload import loads
 
 _FIRST_LOADS = 64
@@ -74,6 +74,17 @@ class Pool:
                 return engine(self.replicas, requests, api, loads=times)
             except ExhaustedError:
                 self.drawn.loads *= 2
+
+    def replica_ticks(self, rows: RequestRows, opens: int, closes: int) -> Floats:
+        """Tell for how many ticks replicas were there in each replication, within counted time, boots and all."""
+        if self.replicas is None:
+            return np.zeros(len(rows.batch_time))
+        hires, scaling = rows.hires, self.replicas.scaling
+        if hires is None or scaling is None:
+            return np.full(len(rows.batch_time), float(self.replicas.count * (closes - opens)))
+        there = np.maximum(0, np.minimum(hires.left, closes) - np.maximum(hires.ordered, opens)) * scaling.per_node
+        of_hire = np.repeat(np.arange(len(rows.batch_time)), np.diff(hires.offsets))
+        return np.asarray(np.bincount(of_hire, there, len(rows.batch_time)))
 
 
 def _scaling(group: Bought, horizon: int) -> Scaling | None:

@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
-from sim.money import LINES
+from sim.money import BUSY, LINES, PRODUCTIVE
 from sim.study.compare import cut_short, paired_differences, probability_cheapest, serving_load, unfit, warnings
+from sim.study.elastic import nodes_result
 from sim.study.fold import Fold
 from sim.study.fold_requests import DURATIONS, SERVERS
 from sim.study.simulate import Experiment, Outcome
@@ -110,6 +111,7 @@ def _tune_result(folded: Fold, confidence: float, exact: bool) -> Json:
         "wait_h": wait,
         "wait_held_h": wait_held,
         "sojourn_h": _durations(folded, "sojourn_h", "sojourn", "waits", confidence, exact),
+        "interruptions_per_job": ratio(total("interruptions"), total("jobs"), confidence),
     }
 
 
@@ -166,16 +168,15 @@ def _request_result(folded: Fold, loaded: Any, confidence: float, exact: bool) -
 def _serving_result(experiment: Experiment, plan_name: str, outcome: Outcome, confidence: float) -> Json:
     """Estimate how busy each group of nodes was that serves, and how many requests ran together."""
     found: Json = {}
-    hours = float(experiment.scenario.counted_hours)
     for pool in experiment.pools[plan_name]:
         if pool.replicas is None or pool.name is None:
             continue
-        busy, batch = outcome.serving[pool.name].T
-        paid = np.full(len(busy), pool.replicas.count * hours)
+        busy, batch, paid = outcome.serving[pool.name].T
         found[pool.name] = {
             "replicas": pool.replicas.count,
             "load": serving_load(experiment.scenario, experiment.scenario.plans[plan_name], pool.name),
             "busy_share": ratio(busy, paid, confidence),
+            "paid_replica_hours": mean(paid, confidence),
             "busy_replica_hours": mean(busy, confidence),
             "idle_replica_hours": mean(paid - busy, confidence),
             "batch_size": ratio(batch, busy, confidence),
@@ -205,7 +206,7 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         classes[class_name] = Json(kind=kind) | common | of_kind
     reason = unfit(scenario, outcome, classes)
     lines = {line: mean(outcome.lines[:, k], confidence) for k, line in enumerate(LINES)}
-    hours = {"allocated": outcome.allocated, "busy": outcome.allocated, "productive": outcome.allocated}
+    hours = {"allocated": outcome.allocated, "busy": outcome.memo[:, BUSY], "productive": outcome.memo[:, PRODUCTIVE]}
     return {
         "eligible": reason is None,
         "reason": reason,
@@ -216,6 +217,7 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         "gpu_hours": {"paid": mean(outcome.paid, confidence)}
         | {key: mean(each, confidence) for key, each in hours.items()},
         "utilization": {key: ratio(each, outcome.paid, confidence) for key, each in hours.items()},
+        "nodes": nodes_result(scenario.plans[name], outcome.memo, outcome.lines, outcome.worn, confidence),
         "serving": _serving_result(experiment, name, outcome, confidence),
         "inputs": [asdict(entry) for entry in scenario.plans[name].inputs(scenario.price_date)],
         "classes": classes,

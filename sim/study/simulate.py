@@ -25,6 +25,7 @@ from sim.money import (
 from sim.requests import RequestRows, Requests
 from sim.requests import Serve as ServeRequests
 from sim.scenario import Plan, Scenario
+from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import fold_requests
 from sim.study.pools import Pool, pools
@@ -63,16 +64,20 @@ class Outcome:
         GPU hours.
     memo : float64[R, len(MEMO)]
         What is told beside the bill.
+    worn : float64[R, 2]
+        Interruptions of jobs, and the hours that they ran.
     classes : dict of Fold
         By class name.
-    serving : dict of float64[R, 2]
-        Of each group of nodes that serves: replica hours with somebody running, and request hours running.
+    serving : dict of float64[R, 3]
+        Of each group of nodes that serves: replica hours with somebody running, request hours running, replica hours
+        that were there.
     """
 
     lines: Floats
     paid: Floats
     allocated: Floats
     memo: Floats
+    worn: Floats
     classes: dict[str, Fold]
     serving: dict[str, Floats]
 
@@ -95,6 +100,7 @@ class Outcome:
             np.concatenate([part.paid for part in parts]),
             np.concatenate([part.allocated for part in parts]),
             np.concatenate([part.memo for part in parts]),
+            np.concatenate([part.worn for part in parts]),
             {name: Fold.joined([part.classes[name] for part in parts]) for name in parts[0].classes},
             {name: np.concatenate([part.serving[name] for part in parts]) for name in parts[0].serving},
         )
@@ -284,9 +290,11 @@ class Experiment:
                     alone=len(pool.classes) == 1,
                 )
             if pool.name is not None and pool.replicas is not None:
-                serving[pool.name] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time]) / TICKS_PER_HOUR
+                there = pool.replica_ticks(rows, self.opens, self.closes)
+                serving[pool.name] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time, there]) / TICKS_PER_HOUR
         by_class = {name: folds[name] for name in classes}
-        return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, by_class, serving)
+        worn = wear(served.paths, served.rows, its_fleet.gpus_per_node, self.closes)
+        return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, worn, by_class, serving)
 
     def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:
         """Run some replications under all plans: one path, every plan."""

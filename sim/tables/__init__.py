@@ -1,0 +1,23 @@
+"""Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
+
+from sim.tables.rows import as_csv, study_csv, sweep_csv
+from sim.tables.study import study_text, verdict
+from sim.tables.sweep import break_even_text, sweep_text
+from sim.tables.verify import verify_text
+from sim.tables.words import grid_text, inputs_text, number, percent, with_interval
+
+__all__ = [
+    "as_csv",
+    "break_even_text",
+    "grid_text",
+    "inputs_text",
+    "number",
+    "percent",
+    "study_csv",
+    "study_text",
+    "sweep_csv",
+    "sweep_text",
+    "verdict",
+    "verify_text",
+    "with_interval",
+]

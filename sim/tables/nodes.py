@@ -1,0 +1,64 @@
+"""Nodes that come and go as text: hires, what reclaims undid, what commitments did, how often it pays to save."""
+
+from sim.tables.words import Json, grid_text, number, percent, with_interval
+
+_HEAD = (
+    "plan",
+    "hires",
+    "boot, USD",
+    "interruptions a job",
+    "lost, GPU h",
+    "lost, USD",
+    "save + restart, GPU h",
+    "productive",
+    "coverage",
+    "commitment used",
+    "savings rate",
+)
+_WORDS = """\
+Lost: work done again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: GPU time paid
+that was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes; commitment used: share of held
+GPU time used; savings rate: 1 - node money over the same use at the on-demand list price."""
+
+
+def nodes_text(plans: Json) -> list[str]:
+    """Tell of nodes that come and go, where any do; else nothing."""
+    if not any(_changes(plan) for plan in plans.values()):
+        return []
+    rows = [_row(name, plan) for name, plan in plans.items() if plan["gpu_hours"]["paid"].value]
+    lines = [line for name, plan in plans.items() if (line := _checkpoints(name, plan["nodes"]["checkpoints"]))]
+    return ["\n".join([grid_text(_HEAD, rows), *lines, _WORDS])]
+
+
+def _changes(plan: Json) -> bool:
+    """Tell whether nodes of a plan come and go, or its jobs are interrupted."""
+    return bool(plan["nodes"]["hires"].value or plan["nodes"]["interruptions_per_job_hour"].value)
+
+
+def _row(name: str, plan: Json) -> list[str]:
+    """Lay out one plan."""
+    nodes = plan["nodes"]
+    tunes = [each for each in plan["classes"].values() if each["kind"] == "fine_tune"]
+    often = " / ".join(number(each["interruptions_per_job"].value) for each in tunes)
+    return [
+        name,
+        number(nodes["hires"].value),
+        number(nodes["boot_usd"].value),
+        often or "n/a",
+        number(nodes["lost_gpu_h"].value),
+        number(nodes["lost_usd"].value),
+        number(nodes["recovery_gpu_h"].value),
+        percent(plan["utilization"]["productive"].value),
+        percent(nodes["coverage"].value),
+        percent(nodes["commitment_utilization"].value),
+        percent(nodes["effective_savings_rate"].value),
+    ]
+
+
+def _checkpoints(name: str, saves: Json | None) -> str:
+    """Say how often the jobs of a plan save their work, and how often would be best."""
+    if saves is None or saves["best_interval_h"].value is None:
+        return ""
+    often = f"every {number(saves['interval_h'])} h" if saves["interval_h"] else "all the time"
+    best = with_interval(saves["best_interval_h"])
+    return f"plan `{name}` saves its work {often}; best for its interruptions: every {best} h of work"

@@ -1,0 +1,38 @@
+"""A verification as text: every expectation, then the counts."""
+
+from typing import Any
+
+from sim.tables.words import Json, grid_text, percent
+
+
+def _value(value: Any) -> str:
+    """Show what a case expects or gets: a number, or a word such as the name of a plan."""
+    if value is None:
+        return "n/a"
+    return f"{value:.6g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value)
+
+
+def verify_text(found: Json) -> str:
+    """Tell a verification: every expectation, then the counts."""
+    head = ("case", "key", "estimate", "reference", "z", "relative se", "")
+    rows = [
+        (
+            case["id"],
+            case["key"],
+            _value(case["estimate"]),
+            _value(case["reference"]),
+            f"{case['z']:.2f}" if case["z"] is not None else "exact",
+            percent(case["relative_se"]) if case["relative_se"] is not None else "",
+            "pass" if case["pass"] else "FAIL",
+        )
+        for case in found["cases"]
+    ]
+    lines = [grid_text(head, rows)] if rows else []
+    lines += [f"not covered: {entry['id']}: {entry['reason']}" for entry in found["not_covered"]]
+    lines += [
+        f"{'pass' if entry['pass'] else 'FAIL'}: {entry['name']} ({entry['checked']} checked)"
+        for entry in found.get("invariants", [])
+    ]
+    lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
+    lines.append(f"{found['passed']} passed, {found['failed']} failed")
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""Numbers and rows as text for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sim.estimate import Estimate
+from sim.scenario import Input
+
+Json = dict[str, Any]
+Row = Sequence[str]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number for people: thousands separated, cents from 100 down, ``digits`` significant below 1."""
+    if value is None:
+        return "n/a"
+    size = abs(value)
+    if size >= 1e9:
+        return f"{value:.{digits}e}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 1:
+        return f"{value:,.2f}"
+    return f"{value:.{digits}g}" if size >= 1e-12 else "0"
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage."""
+    return "n/a" if value is None else f"{100 * value:.3g} %"
+
+
+def with_interval(estimate: Estimate, write: Any = number) -> str:
+    """Write an estimate with its interval where it has one."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return str(write(estimate.value))
+    return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
+
+
+def grid_text(head: Row, rows: Sequence[Row]) -> str:
+    """Lay out rows in columns, the first to the left, the others to the right."""
+    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    lines = []
+    for row in (head, ["-" * width for width in widths], *rows):
+        cells = [
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def inputs_text(inputs: Sequence[Input]) -> str:
+    """List what numbers rest on: value, unit, basis, date and source."""
+    lines = []
+    for entry in inputs:
+        dates = f", from {entry.since}, seen {entry.seen}" if entry.since else ""
+        lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{dates}: {entry.source})")
+    return "\n".join(lines)

@@ -10,6 +10,7 @@ from ledgers import chats, prices, tokens
 from worlds import HIRED, examples, random_worlds, terms
 
 from sim import reference
+from sim.hires import Hires
 from sim.jobs import Hazards, Hiring, Recovery
 from sim.money import LINES, MEMO, Billing, Lender, Tariff, charge, settle, use_of_nodes, use_of_requests, window_edges
 from sim.units import NEVER, tick
@@ -125,8 +126,8 @@ def test_every_ledger_adds_up(world, billing, rule, opens, windows):
         )
 
 
-def paid_by_hand(hires, replication, billing, opens, closes) -> int:
-    """Node ticks that are paid, hire by hire, in the words of the rules."""
+def paid_by_hand(hires, replication, billing, opens, closes, clock=None) -> int:
+    """Node ticks that are paid, hire by hire, in the words of the rules; a clock, where given, counts them all."""
     paid = 0
     for h in range(hires.offsets[replication], hires.offsets[replication + 1]):
         ordered, ready, left = (int(column[h]) for column in (hires.ordered, hires.ready, hires.left))
@@ -134,8 +135,45 @@ def paid_by_hand(hires, replication, billing, opens, closes) -> int:
         if since < NEVER:
             length = -(-(min(left, closes) - since) // billing.step) * billing.step
             until = since + (length if ready == NEVER else max(length, billing.minimum))
-            paid += max(0, (closes if left == NEVER else min(until, closes)) - max(since, opens))
+            since, until = max(since, opens), closes if left == NEVER else min(until, closes)
+            paid += max(0, until - since)
+            if clock is not None:
+                clock[since:until] += 1
     return paid
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 70), st.sampled_from([0, 3, 9, NEVER]), st.integers(0, 30)), max_size=6),
+        min_size=1,
+        max_size=3,
+    ),
+    billings,
+    st.integers(0, 30),
+    st.integers(1, 7),
+)
+@examples(200)
+def test_hired_serving_nodes_are_paid_tick_by_tick(found, billing, opens, windows):
+    # Each hire: when it is ordered, its boot (NEVER: cancelled), how long it stays (0: until the clock stops).
+    edges, runs = window_edges(opens, 60, max(1, (60 - opens) // windows)), len(found)
+    rows = [
+        (ordered, min(ordered + boot, NEVER), ordered + stay + (boot if boot < NEVER else 0) if stay else NEVER)
+        for run in found
+        for ordered, boot, stay in sorted(run)
+        if stay or boot < NEVER
+    ]
+    offsets = np.cumsum([0, *(sum(bool(stay) or boot < NEVER for _, boot, stay in run) for run in found)])
+    ordered, ready, left = np.array(rows, np.int64).reshape(-1, 3).T.copy()
+    hires = Hires(offsets, ordered * 0, ordered, ready, left)
+    mine = tokens(usd_per_gpu_h=2 * USD_A_TICK, node_gpus=4, hired=billing)
+    use = use_of_requests(mine, *chats([0] * runs, np.zeros(len(edges) - 1), opens, hires, runs), edges, "equal")
+    bill, shares = settle([use], 0, 0, edges, "equal")
+    check_sums(bill, shares, [use], opens, "equal")
+    for r in range(runs):
+        clock = np.zeros(60)
+        paid = paid_by_hand(hires, r, billing, opens, 60, clock)
+        assert bill.lines[r, billing.idle_line] == pytest.approx(8 * paid, rel=1e-9)
+        assert use.loose[r] == pytest.approx(8 * np.add.reduceat(clock, edges[:-1]), rel=1e-9)
 
 
 @given(random_worlds(), billings, st.integers(0, 30), st.integers(1, 7))

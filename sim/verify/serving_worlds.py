@@ -243,6 +243,22 @@ def _with_ties_of_nodes(rng: np.random.Generator, each: World, scaling: Scaling,
     return replace(each, requests=replace(each.requests, arrival=arrival), loads=loads)
 
 
+def _stopped(rng: np.random.Generator, each: World) -> World:
+    """Let the clock stop as a node is ready or has gone."""
+    hires = reference.serve_requests(each.replicas, each.requests, each.api, loads=each.loads).hires
+    edges = each.replicas.edges
+    instants = np.empty(0, np.int64) if hires is None else np.concatenate((hires.ready, hires.left))
+    instants = instants[(instants > edges[-2]) & (instants < edges[-1])]
+    horizon = int(rng.choice(instants)) if len(instants) else int(edges[-1])
+    kept = each.requests.arrival < horizon
+    return World(
+        replace(each.replicas, edges=np.append(edges[:-1], horizon)),
+        _until(each.requests, horizon),
+        ApiTimes(each.api.first_token[kept], each.api.rest[kept]),
+        each.loads,
+    )
+
+
 def scaled_world(number: int) -> World:
     """Make one of the random worlds in which nodes come and go.
 
@@ -264,6 +280,8 @@ def scaled_world(number: int) -> World:
         share = float(rng.choice([0.1, 0.3, 0.6]))
         for _ in range(_ROUNDS):
             each = _with_ties_of_nodes(rng, each, scaling, share)
+        if rng.random() < 0.4:
+            each = _stopped(rng, each)
     return each
 
 

@@ -601,7 +601,8 @@ def serve(fleet: Fleet, paths: Paths, terms: Terms, hazards: Hazards | None = No
         return rows
     if hazards is None:
         hazards = Hazards.none(paths.replications, fleet.nodes + fleet.lent)
-    room = len(paths) + fleet.nodes + fleet.lent + hazards.slots + 64
+    parts = np.maximum(1, paths.gpus // fleet.gpus_per_node).sum() + fleet.nodes + fleet.lent + hazards.slots
+    room = 2 * int(parts) + 64  # of which what is not needed is never touched
     while True:
         try:
             return _serve_changing(fleet, paths, terms, hazards, room)

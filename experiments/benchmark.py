@@ -1,4 +1,4 @@
-"""How fast it is, on one core: nodes on M/M/8, the whole way of jobs, then replicas under several loads.
+"""How fast it is, on one core: nodes on M/M/8, steady and with all that can happen to them, then replicas under loads.
 
     python experiments/benchmark.py [--jobs 200000] [--requests 100000] [--rounds 5] [--out outputs/benchmark]
 
@@ -27,7 +27,7 @@ import simpy
 from sim import fleet, reference
 from sim.cli.app import guarded
 from sim.files import output_folder, shipped, write
-from sim.jobs import Fleet, Paths, Terms
+from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Terms
 from sim.requests import NO_ADAPTER, Replicas, Requests
 from sim.scenario import Tree, build, load
 from sim.study.result import result
@@ -45,6 +45,40 @@ def mm8(jobs: int) -> tuple[Fleet, Paths, Terms]:
     zeros = np.zeros(jobs, np.int64)
     paths = Paths(np.array([0, jobs]), arrival, service, zeros + 1, zeros, zeros, np.zeros(jobs))
     return Fleet(SERVERS, 1, int(arrival[-1]) + 1), paths, Terms(np.full(jobs, NEVER), zeros)
+
+
+def everything(jobs: int) -> tuple[Fleet, Paths, Terms, Hazards]:
+    """Draw M/M/8 at 80 % load with all that can happen to nodes, as a user would meet it.
+
+    Eight held nodes fail every 500 h and are repaired in 2 h; who has waited an hour calls for one of up to eight spot
+    nodes, which boot in 6 minutes, are reclaimed after 100 h and refused one time in ten; every tenth job is urgent and
+    may interrupt others; work is saved every half hour in 36 s; half of the jobs go to the API after 8 h.
+    """
+    fleet_, paths, terms = mm8(jobs)
+    generator, horizon = np.random.default_rng(9), fleet_.horizon
+    turns = int(1.3 * horizon / 3.6e9 / 502) + 20
+    up_down = generator.exponential([500.0, 2.0], (1, SERVERS, turns, 2)).reshape(1, SERVERS, -1)
+    windows = to_ticks(np.cumsum(np.concatenate((np.zeros((1, SERVERS, 1)), up_down), axis=2), axis=2))
+    drawn = (1, jobs // 4 + 64)
+    hazards = Hazards(
+        windows,
+        supply=np.empty((1, 0, 1), np.int64),
+        boot=to_ticks(generator.exponential(0.1, drawn)),
+        lifetime=to_ticks(generator.exponential(100.0, drawn)),
+        refused=(generator.random(drawn) < 0.1).astype(np.int64),
+        slots=SERVERS,
+    )
+    hour = 3_600_000_000
+    rules = replace(
+        fleet_,
+        fails=True,
+        preempt=True,
+        hiring=Hiring(maximum=SERVERS, after=hour, idle_release=hour // 4),
+        recovery=Recovery(hour // 2, hour // 100, hour // 20),
+    )
+    urgent = (generator.random(jobs) >= 0.1).astype(np.int64)
+    patience = np.where(generator.random(jobs) < 0.5, 8 * hour, NEVER)
+    return rules, replace(paths, priority=urgent), replace(terms, patience=patience), hazards
 
 
 def plain_python(arrival: list[float], service: list[float]) -> float:
@@ -127,8 +161,10 @@ def one_round(jobs: int, reps: int) -> dict[str, float]:
     arrival, service = (small[1].arrival / hours).tolist(), (small[1].service / hours).tolist()
     generator = np.random.Generator(np.random.Philox(8))
     elapsed, served = whole_way(reps)
+    every = everything(jobs)
     return {
         "kernel": seconds(lambda: fleet.serve(fleet_, paths, terms)) / jobs * 1e9,
+        "kernel, all that can happen on": seconds(lambda: fleet.serve(*every)) / jobs * 1e9,
         "plain Python": seconds(lambda: plain_python(arrival, service)) / few * 1e9,
         "SimPy, Resource": seconds(lambda: simpy_resource(arrival, service)) / few * 1e9,
         "SimPy, reference fleet": seconds(lambda: reference.serve(*small)) / few * 1e9,

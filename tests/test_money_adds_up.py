@@ -119,11 +119,11 @@ def test_every_ledger_adds_up(world, billing, rule, opens, windows):
         own = slice(stints.offsets[r], stints.offsets[r + 1])
         held, lent, hired = np.bincount(kind[own], gpu_ticks[own], minlength=3)
         assert bill.allocated[r] * tick(1) == pytest.approx(held + lent + hired, rel=1e-9)
+        hires_paid = rules.gpus_per_node * paid_by_hand(rows.hires, r, billing, opens, rules.horizon)
+        assert use.paid[r] * tick(1) == pytest.approx(mine.held_usd + hires_paid, rel=1e-9)
         assert bill.lines[r, LINES.index("held_used")] == pytest.approx(held + 3 * lent, rel=1e-9)
         assert bill.lines[r, billing.used_line] == pytest.approx(2 * hired, rel=1e-9)
-        assert bill.lines[r, billing.used_line : billing.idle_line + 1].sum() == pytest.approx(
-            2 * rules.gpus_per_node * paid_by_hand(rows.hires, r, billing, opens, rules.horizon), rel=1e-9
-        )
+        assert bill.lines[r, billing.used_line : billing.idle_line + 1].sum() == pytest.approx(2 * hires_paid, rel=1e-9)
 
 
 def paid_by_hand(hires, replication, billing, opens, closes, clock=None) -> int:
@@ -173,6 +173,7 @@ def test_hired_serving_nodes_are_paid_tick_by_tick(found, billing, opens, window
         clock = np.zeros(60)
         paid = paid_by_hand(hires, r, billing, opens, 60, clock)
         assert bill.lines[r, billing.idle_line] == pytest.approx(8 * paid, rel=1e-9)
+        assert bill.paid[r] * tick(1) == pytest.approx(4 * paid, rel=1e-9)
         assert use.loose[r] == pytest.approx(8 * np.add.reduceat(clock, edges[:-1]), rel=1e-9)
 
 

@@ -246,3 +246,24 @@ def test_what_is_refused_is_settled_too(engine, rule):
     settled = {"settle_usd_per_job": 0.07}
     found = ledger({"chat": chat}, {"held": {"gpu": CHEAP}}, engine, name, equal_work=settled)
     check(found, {"held_idle": 20, "penalties": 140}, ([70, 70], loaded))
+
+
+@engines()
+@rules([("gpu_time", [20 * 5.5 / 7, 20 * 1.5 / 7]), ("equal", [5.5 + 6.5, 1.5 + 6.5])])
+def test_an_autoscaled_node_that_is_always_there_costs_what_a_held_one_costs(engine, rule):
+    name, loaded = rule
+    scaled = SERVE | {"autoscale": {"target": 9, "minimum": 1, "maximum": 1}}
+    node = {"gpus": 1, "usd_per_node_h": 3.6, "serve": scaled}
+    found = ledger({"chat": PAIR}, {"hired": {"gpu": node}}, engine, name)
+    check(found, {"on_demand_used": 7, "on_demand_idle": 13}, ([5.5, 1.5], loaded))
+
+
+@engines()
+@rules([("gpu_time", [15 * 5.5 / 7, 15 * 1.5 / 7]), ("equal", [5.5 + 4, 1.5 + 4])])
+def test_serving_does_not_pay_what_it_lends(engine, rule):
+    # The node serves for 10 s and is lent for 10, of which a fine-tune uses 5; 8 are idle, and serving carries them.
+    name, loaded = rule
+    tune = {"kind": "fine_tune", "jobs": [{"arrival_hours": 0, "service_hours": 5 / 3600}]}
+    day = SERVE | {"schedule": [{"from_hour": 0, "nodes": 1}, {"from_hour": 10 / 3600, "nodes": 0}]}
+    found = ledger({"tune": tune, "chat": PAIR}, {"held": {"gpu": GPU | {"serve": day}}}, engine, name)
+    check(found, {"held_used": 12, "held_idle": 8}, ([5], [5]), ([5.5, 1.5], loaded))

@@ -205,7 +205,7 @@ class Nodes:
         return empty[: job.gpus // size] if len(empty) >= job.gpus // size else []
 
     def victims(self, head: Job) -> list[Job]:
-        """Choose who gives way to the head: of those of lower priority as few as will do, the best placed spared first."""
+        """Choose who gives way to the head: of lower priority, as few as will do, the best placed spared first."""
         if not self.fleet.preempt:
             return []
         lower = sorted((job for job in self.running if job.priority > head.priority), key=lambda job: job.place)

@@ -50,6 +50,7 @@ ENGINES: dict[str, Engine] = {
 
 _JOBS_A_PIECE = 30_000  # keeps a piece's arrays within the processor's cache
 _CELLS_A_PIECE = 1_000_000  # of windows x replications
+_NUMBERS_A_PIECE = 4_000_000  # of hazards
 
 
 @dataclass(frozen=True)
@@ -199,9 +200,9 @@ class Experiment:
 
     def pieces(self, replications: int) -> Iterator[range]:
         """Cut the replications into pieces of a size that suits the processor."""
-        step = max(
-            1, min(replications, int(_JOBS_A_PIECE / (self.jobs_expected + 1)), _CELLS_A_PIECE // len(self.edges))
-        )
+        hazards = max(each.numbers for each in self.tunings.values())
+        jobs, cells = int(_JOBS_A_PIECE / (self.jobs_expected + 1)), _CELLS_A_PIECE // len(self.edges)
+        step = max(1, min(replications, jobs, cells, _NUMBERS_A_PIECE // (hazards + 1)))
         for first in range(0, replications, step):
             yield range(first, min(first + step, replications))
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.faults import InputError
 from sim.hires import ExhaustedError, Hires
 from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
 from sim.scenario import Held, Plan, Scenario
 from sim.units import NEVER, Ticks, tick
-from sim.workload import Replay, Sizes, enlarged, first_sizes, hazards, replay_of
+from sim.workload import Replay, Sizes, enlarged, first_sizes, hazards, numbers, replay_of
 
 Serve = Callable[[Fleet, Paths, Terms, Hazards | None], Rows]
 """Serves the jobs of each replication on nodes: the kernel, or the reference."""
@@ -51,6 +52,11 @@ class Tuning:
         sizes = first_sizes(scenario, plan, jobs)
         return cls(scenario, plan, plan_fleet(scenario, plan, replay), replay, _Drawn(sizes))
 
+    @property
+    def numbers(self) -> int:
+        """About how many numbers the hazards of a replication are."""
+        return numbers(self.scenario, self.plan, self.replay)
+
     def serve(
         self,
         engine: Serve,
@@ -79,8 +85,18 @@ class Tuning:
             try:
                 return engine(self.fleet, paths, terms, what_happens)
             except ExhaustedError as short:
-                sizes = enlarged(sizes, short, self.plan)
-                self.drawn.sizes = sizes
+                sizes = self._more(sizes, short)
+
+    def _more(self, sizes: Sizes, short: ExhaustedError) -> Sizes:
+        """Draw twice as much of what was too little, from now on."""
+        try:
+            self.drawn.sizes = enlarged(sizes, short, self.plan)
+        except ExhaustedError:
+            text = f"a plan needs more {short.what} in one replication than fit into memory"
+            raise InputError.one(
+                self.scenario.name, f"{text}; lengthen lifetime_hours, retry_minutes or idle_release_minutes"
+            ) from None
+        return self.drawn.sizes
 
 
 def plan_fleet(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> Fleet:

@@ -16,9 +16,9 @@ _HEAD = (
     "savings rate",
 )
 _WORDS = """\
-Lost: work done again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: GPU time paid
-that was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes; commitment used: share of held
-GPU time used; savings rate: 1 - node money over the same use at the on-demand list price."""
+Lost: work done again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: share of paid
+GPU time that was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes. Commitment used:
+share of held GPU time that was used. Savings rate: 1 - node money over the same use at the on-demand list price."""
 
 
 def nodes_text(plans: Json) -> list[str]:

@@ -13,7 +13,8 @@ _SHARED = {
 
 _OF_JOBS = """\
 USD a job, fully loaded: {cost}.
-Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: held GPUs without a job."""
+Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: GPUs without a job,
+held or hired, with boots and rounding."""
 DEFINITIONS = """\
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
 Brackets: {confidence:g} % interval over {replications} replications."""
@@ -24,6 +25,11 @@ TTFT: from arrival to the first token. TPOT: from the first token to the last, o
 a request of one token). USD per million output tokens: {cost} over the tokens written.
 Utilization of replicas: time with at least one request running; load: share of the requests that they can carry."""
 _OF_BILL = {"platform": "the cost of the requests without idle time, staff and overhead"}
+
+
+def _idle(bill: Json) -> float:
+    """Add up what was paid for GPUs without a job, held and hired."""
+    return float(sum(bill[line].value for line in ("held_idle", "on_demand_idle", "spot_idle")))
 
 
 def _plan_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
@@ -37,7 +43,7 @@ def _plan_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
         f"{number(wait['mean'].value)}{star}",
         f"{number(wait['p95'].value)}{star}",
         percent(plan["utilization"]["allocated"].value),
-        number(plan["bill_usd"]["held_idle"].value),
+        number(_idle(plan["bill_usd"])),
         percent(each["api_share"].value),
         percent(chance.value) if plan["eligible"] else "not ranked",
     ]
@@ -54,7 +60,7 @@ def _request_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
         *(f"{number(ttft[key].value)}{star}" for key in ("p50", "p95")),
         *(number(_times(tpot[key].value, 1000)) for key in ("p50", "p95")),
         percent(plan["utilization"]["busy"].value),
-        number(plan["bill_usd"]["held_idle"].value),
+        number(_idle(plan["bill_usd"])),
         percent(each["api_share"].value),
         percent(chance.value) if plan["eligible"] else "not ranked",
     ]

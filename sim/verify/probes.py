@@ -1,7 +1,8 @@
 """Statistics that theory states and no buyer asks for: each a formula over sums of the replications.
 
 A case asks for one by ``probes.<plan>.<scope>.<name>``. Scopes: ``classes.<class>`` and ``all`` (jobs that arrived
-after the warm-up), ``fleet`` (the plan as a process in time), ``jobs.<number>`` (one row of the first replication).
+after the warm-up), ``fleet`` (the plan as a process in time), ``jobs.<number>`` (one row of the first replication),
+``against.<plan>`` (two plans on the same jobs).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from sim.jobs import API
 from sim.requests import Requests
 from sim.scenario.inputs import nearest
 from sim.units import TICKS_PER_SECOND, to_hours
+from sim.verify.node_sums import LEVELS, of_cold_periods, of_interruptions, of_levels, of_nodes, of_stints
 from sim.verify.sums import (
     Served,
     Sums,
@@ -37,6 +39,14 @@ class Probe:
 
     text: str
     collect: Callable[[Served, int], Sums]
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What a statistic of two plans on the same jobs is, by which formula of the totals of ``of_pair``."""
+
+    text: str
     formula: Formula
 
 
@@ -70,6 +80,28 @@ def _skewness(total: Mapping[str, Any]) -> Any:
 def _peakedness(total: Mapping[str, Any]) -> Any:
     """Variance of the jobs at the API over their mean."""
     return _variance("api2", "api", "hours")(total) / (total["api"] / total["hours"])
+
+
+def _busy_share(total: Mapping[str, Any]) -> Any:
+    """Shares of time in which so many GPUs are busy, from 0 on."""
+    hours = np.array([total[f"busy{level}"] for level in range(LEVELS)])
+    return hours / hours.sum(axis=0)
+
+
+def _busy_quantile(share: float) -> Formula:
+    """Least number of GPUs of which at most so many are busy in at least a share of the time."""
+    return lambda total: (np.cumsum(_busy_share(total), axis=0) < share).sum(axis=0)
+
+
+def _busy_variance(total: Mapping[str, Any]) -> Any:
+    """Variance in time of the number of busy GPUs."""
+    share, levels = _busy_share(total), np.arange(LEVELS)
+    return np.tensordot(levels**2, share, 1) - np.tensordot(levels, share, 1) ** 2
+
+
+def _apart(total: Mapping[str, Any]) -> Any:
+    """Sum of the variances of what a job costs under two plans."""
+    return _variance("one2", "one", "jobs")(total) + _variance("other2", "other", "jobs")(total)
 
 
 OF_JOBS: Final = {
@@ -127,6 +159,15 @@ OF_JOBS: Final = {
     "attributed_sd_usd": Probe(
         "standard deviation of a job's attributed cost", of_jobs, _root(_variance("cost2", "cost", "jobs"))
     ),
+    "fully_loaded_sd_usd": Probe(
+        "standard deviation of a job's fully loaded cost", of_jobs, _root(_variance("loaded2", "loaded", "jobs"))
+    ),
+    "interruptions": Probe("how often a job loses its nodes", of_interruptions, _ratio("interrupted", "jobs")),
+    "uninterrupted_share": Probe("share of jobs that never lose them", of_interruptions, _ratio("spared", "jobs")),
+    "run_h": Probe("mean time of jobs on nodes from first start to end", of_interruptions, _ratio("run", "jobs")),
+    "run_sd_h": Probe("standard deviation of that time", of_interruptions, _root(_variance("run2", "run", "jobs"))),
+    "gpu_hours": Probe("GPU hours of all stints of a job", of_stints, _ratio("gpu_hours", "jobs")),
+    "lost_gpu_hours": Probe("GPU hours of a job's work that is done again", of_stints, _ratio("lost", "jobs")),
 }
 OF_FLEET: Final = {
     "busy_gpus": Probe("mean number of GPUs given to jobs", of_money, _ratio("allocated", "hours")),
@@ -161,6 +202,33 @@ OF_FLEET: Final = {
     "all_busy_at_end": Probe(
         "probability that all GPUs are busy when the clock stops", of_end, _ratio("all_busy", "replications")
     ),
+    "paid_gpus": Probe("mean number of GPUs paid", of_money, _ratio("paid", "hours")),
+    "paid_by_allocated": Probe("GPU hours paid over GPU hours given to jobs", of_money, _ratio("paid", "allocated")),
+    "paid_gpu_hours_per_job": Probe("GPU hours paid over jobs that arrived", of_money, _ratio("paid", "jobs")),
+    "busy_variance": Probe("variance in time of the number of busy GPUs", of_levels, _busy_variance),
+    **{
+        f"busy_p{each}": Probe(f"{each}th percentile in time of that number", of_levels, _busy_quantile(each / 100))
+        for each in (50, 95, 99)
+    },
+    "booting_nodes": Probe("mean number of nodes on order", of_nodes, _ratio("boot", "hours")),
+    "warm_nodes": Probe("mean number of hired nodes that are up and wholly free", of_nodes, _ratio("warm", "hours")),
+    "none_up_share": Probe("share of time in which no hired node is up", of_nodes, _ratio("none_up", "hours")),
+    "none_there_share": Probe("share of time in which none is up or on order", of_nodes, _ratio("none_there", "hours")),
+    "orders": Probe("mean number of nodes ordered", of_nodes, _ratio("hires", "replications")),
+    "cold_starts_per_hour": Probe("nodes an hour that become ready", of_nodes, _ratio("ready", "hours")),
+    "cold_starts_per_job": Probe("nodes that become ready over jobs that arrived", of_nodes, _ratio("ready", "jobs")),
+    "cold_period_share": Probe(
+        "share of busy periods that begin with an order", of_cold_periods, _ratio("cold", "periods")
+    ),
+}
+OF_PAIR: Final = {
+    "variance": Contrast(
+        "variance of the difference of a job's fully loaded cost under two plans", _variance("less2", "less", "jobs")
+    ),
+    "variance_apart": Contrast("what it would be if each plan drew jobs of its own", _apart),
+    "variance_reduction": Contrast(
+        "the second over the first", lambda total: _apart(total) / _variance("less2", "less", "jobs")(total)
+    ),
 }
 OF_ROW: Final = {
     "start_h": "when it started or was handed over",
@@ -169,23 +237,38 @@ OF_ROW: Final = {
     "sojourn_h": "from its arrival to its end",
     "end_s": "when it ended, in seconds",
     "seconds_per_token": "from its arrival to its end by tokens written; of a request",
+    "run_h": "from its first start to its end",
+    "attributed_usd": "what it cost by its own use",
+    "fully_loaded_usd": "what it cost in all",
     "overflowed": "1 where it went to the API, else 0",
 }
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A probe that a case asks for: of which plan, of which class (-1: none or all), or of which row."""
+    """A probe that a case asks for: of which plan, of which class (-1: none or all), which row, against which plan."""
 
     plan: str
     name: str
     job_class: int = -1
     row: int = -1
+    other: str = ""
 
     @property
     def probe(self) -> Probe:
-        """The probe, where it is one over replications."""
+        """The probe, where it is one over replications and of one plan."""
         return (OF_JOBS | OF_FLEET)[self.name]
+
+    @property
+    def sums(self) -> tuple[str, str, int]:
+        """The name of the sums that it is made of."""
+        collect = f"against {self.other}" if self.other else self.probe.collect.__name__
+        return self.plan, collect, self.job_class
+
+    @property
+    def formula(self) -> Formula:
+        """What is made of the sums."""
+        return OF_PAIR[self.name].formula if self.other else self.probe.formula
 
 
 def wish(key: str, plans: list[str], classes: list[str]) -> Wish:
@@ -199,18 +282,22 @@ def wish(key: str, plans: list[str], classes: list[str]) -> Wish:
     _, plan, scope, *rest = [*key.split("."), "", ""]
     rest = [word for word in rest if word]
     _choose(plan, plans, "plan")
-    _choose(scope, ["classes", "all", "fleet", "jobs"], "scope")
-    if scope in ("classes", "jobs"):
+    _choose(scope, ["classes", "all", "fleet", "jobs", "against"], "scope")
+    if scope in ("classes", "jobs", "against"):
         which, rest = (rest[0] if rest else ""), rest[1:]
         if scope == "classes":
             _choose(which, classes, "class")
+        elif scope == "against":
+            _choose(which, plans, "plan")
         elif not which.isdigit():
             raise LookupError(f"{key} must name a job by its number, from 0")
-    known: dict[str, Any] = {"classes": OF_JOBS, "all": OF_JOBS, "fleet": OF_FLEET, "jobs": OF_ROW}
+    known: dict[str, Any] = {"classes": OF_JOBS, "all": OF_JOBS, "fleet": OF_FLEET, "jobs": OF_ROW, "against": OF_PAIR}
     name = ".".join(rest)
     _choose(name, list(known[scope]), "probe")
     if scope == "jobs":
         return Wish(plan, name, row=int(which))
+    if scope == "against":
+        return Wish(plan, name, other=which)
     return Wish(plan, name, job_class=classes.index(which) if scope == "classes" else -1)
 
 
@@ -239,6 +326,8 @@ def of_row(wished: Wish, served: Served) -> float | None:
     start, end, arrival = rows.start[row], rows.end[row], served.paths.arrival[row]
     if wished.name == "overflowed":
         return float(rows.outcome[row] == API)
+    if wished.name.endswith("_usd"):
+        return float((served.attributed if wished.name == "attributed_usd" else served.fully_loaded)[row])
     if start < 0:
         return None
     if wished.name == "end_s":
@@ -247,5 +336,7 @@ def of_row(wished: Wish, served: Served) -> float | None:
         if not isinstance(served.paths, Requests):
             return None
         return float((end - arrival) / TICKS_PER_SECOND / served.paths.output[row])
-    ticks = {"start_h": start, "end_h": end, "wait_h": start - arrival, "sojourn_h": end - arrival}
+    ticks = {
+        "start_h": start, "end_h": end, "wait_h": start - arrival, "sojourn_h": end - arrival, "run_h": end - start,
+    }  # fmt: skip
     return float(to_hours(ticks[wished.name]))

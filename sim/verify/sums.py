@@ -20,7 +20,7 @@ Sums = dict[str, Floats]
 
 _OF_JOBS = (
     "jobs", "held", "waited", "held_waited", "left_waiting", "known", "wait", "wait2", "held_wait", "held_sojourn",
-    "cost", "cost2",
+    "cost", "cost2", "loaded", "loaded2",
 )  # fmt: skip
 _OF_REQUESTS = ("held", "queued", "output", "service", "sojourn", "sojourn2", "per_token")
 _OF_BUSY = ("periods", "length", "length2", "served")
@@ -38,6 +38,7 @@ class Served:
     rows: Rows | RequestRows
     outcome: Outcome
     attributed: Floats
+    fully_loaded: Floats
     opens: int
     replicas: Replicas | None = None
 
@@ -60,7 +61,7 @@ class Served:
 @kernel
 def _sum_jobs(
     offsets: Ticks, arrival: Ticks, job_class: Ticks, start: Ticks, end: Ticks, outcome: Ticks, cost: Floats,
-    wanted: int, opens: int, sums: Floats,
+    loaded: Floats, wanted: int, opens: int, sums: Floats,
 ) -> None:  # fmt: skip
     """Sum over the counted jobs of one class, or of all where ``wanted`` is -1; columns as in ``_OF_JOBS``."""
     for r in range(len(offsets) - 1):
@@ -83,6 +84,8 @@ def _sum_jobs(
                 sums[r, 9] += (end[j] - arrival[j]) / TICKS_PER_HOUR
             sums[r, 10] += cost[j]
             sums[r, 11] += cost[j] * cost[j]
+            sums[r, 12] += loaded[j]
+            sums[r, 13] += loaded[j] * loaded[j]
 
 
 def of_jobs(served: Served, wanted: int) -> Sums:
@@ -91,7 +94,7 @@ def of_jobs(served: Served, wanted: int) -> Sums:
     sums = np.zeros((paths.replications, len(_OF_JOBS)))
     _sum_jobs(
         paths.offsets, paths.arrival, paths.job_class, rows.start, rows.end, rows.outcome, served.attributed,
-        wanted, served.opens, sums,
+        served.fully_loaded, wanted, served.opens, sums,
     )  # fmt: skip
     columns = dict(zip(_OF_JOBS, sums.T, strict=True))
     not_held = columns["jobs"] - columns["held"]
@@ -223,7 +226,7 @@ def _walk(
             free += gpus[order[k]]
 
 
-def _integrals(served: Served, times: list[Ticks], jobs: list[int], gpus: list[Ticks]) -> Floats:
+def integrals(served: Served, times: list[Ticks], jobs: list[int], gpus: list[Ticks]) -> Floats:
     """Integrate over time what several kinds of events change, each kind with its change of the number of jobs."""
     instants = np.concatenate(times)
     change = np.repeat(np.array(jobs), [len(each) for each in times])
@@ -247,7 +250,7 @@ def of_api(served: Served, wanted: int) -> Sums:
     def measure(part: slice) -> Floats:
         there = rows.outcome[part] == API
         times = [rows.start[part][there], rows.end[part][there]]
-        return _integrals(served, times, [1, -1], [np.zeros(len(each), np.int64) for each in times])
+        return integrals(served, times, [1, -1], [np.zeros(len(each), np.int64) for each in times])
 
     return _each(served, measure, {"api": 1, "api2": 2})
 
@@ -263,7 +266,7 @@ def of_queue(served: Served, wanted: int) -> Sums:
         leaves = np.where(rows.outcome[part] == NOT_STARTED, horizon, rows.start[part])
         times = [arrival, leaves, rows.start[part][held], rows.end[part][held]]
         none = np.zeros(len(arrival), np.int64)
-        return _integrals(served, times, [1, -1, 0, 0], [none, none, -gpus, gpus])
+        return integrals(served, times, [1, -1, 0, 0], [none, none, -gpus, gpus])
 
     return _each(served, measure, {"queue_empty": 0, "blocked": 3, "all_idle": 4})
 
@@ -290,6 +293,7 @@ def of_money(served: Served, wanted: int) -> Sums:
     """Take the bill, its powers, GPU hours paid and allocated, hours of waiting within the counted time."""
     del wanted
     bills = served.outcome.bills
+    replication = np.repeat(np.arange(len(bills)), np.diff(served.paths.offsets))
     return {
         "bill": bills,
         "bill2": bills**2,
@@ -297,5 +301,6 @@ def of_money(served: Served, wanted: int) -> Sums:
         "paid": served.outcome.paid,
         "allocated": served.outcome.allocated,
         "waiting": served.outcome.total("queue"),
+        "jobs": np.bincount(replication[served.paths.arrival >= served.opens], minlength=len(bills)).astype(np.float64),
         "hours": np.full(len(bills), served.hours),
     }

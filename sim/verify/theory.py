@@ -3,7 +3,7 @@
 Values of single jobs are kept only where a case asks for their percentiles, so that tens of millions of jobs fit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from sim.estimate import Estimate
 from sim.estimate.interval import plain
 from sim.faults import Fault, InputError
+from sim.jobs import Paths
 from sim.money import Shares
 from sim.scenario.inputs import nearest
 from sim.study.fold_requests import DURATIONS, SERVERS
@@ -21,6 +22,7 @@ from sim.study.simulate import Experiment, Outcome
 from sim.study.simulate import Served as PlanServed
 from sim.units import Floats
 from sim.verify.cases import Case, Expectation
+from sim.verify.node_sums import of_pair
 from sim.verify.probes import Wish, estimate, of_row, wish
 from sim.verify.rule import judge
 from sim.verify.sums import Served, Sums
@@ -28,7 +30,7 @@ from sim.verify.sums import Served, Sums
 _COSTS = "cost_per_job_usd"
 _A_MOMENT_DAYS = 1e-3
 
-SumKey = tuple[str, Callable[[Served, int], Sums], int]
+SumKey = tuple[str, str, int]
 Piece = tuple[dict[str, Outcome], dict[SumKey, Sums], dict[Wish, float | None]]
 
 
@@ -137,19 +139,30 @@ def _piece(ready: Experiment, asked: list[Wish], wanted: set[tuple[str, str, str
     outcomes: dict[str, Outcome] = {}
     sums: dict[SumKey, Sums] = {}
     cells: dict[Wish, float | None] = {}
+    loaded: dict[str, Floats] = {}
     for plan in ready.fleets:
         done = ready.served(plan, work)
         outcome, shares = ready.charged(plan, done)
         outcomes[plan] = _slim(outcome, plan, wanted)
-        for each in (each for each in asked if each.plan == plan):
+        loaded[plan] = shares[0].fully_loaded
+        for each in (each for each in asked if each.plan == plan and not each.other):
             served = _side(ready, plan, done, outcome, shares, each.job_class)
             if each.row >= 0:
                 cells[each] = of_row(each, served)
                 continue
-            key = (plan, each.probe.collect, each.job_class)
-            if key not in sums:
-                sums[key] = each.probe.collect(served, each.job_class)
-    return outcomes, sums, cells
+            if each.sums not in sums:
+                sums[each.sums] = each.probe.collect(served, each.job_class)
+    return outcomes, sums | _pairs(ready, asked, work.paths, loaded), cells
+
+
+def _pairs(ready: Experiment, asked: list[Wish], paths: Paths, loaded: dict[str, Floats]) -> dict[SumKey, Sums]:
+    """Sum what fine-tunes cost under two plans, for the probes that compare them."""
+    counted = paths.arrival >= ready.opens
+    return {
+        each.sums: of_pair(counted, paths.offsets, loaded[each.plan], loaded[each.other])
+        for each in asked
+        if each.other
+    }
 
 
 def _side(
@@ -161,8 +174,9 @@ def _side(
     first = len(shares) - len(done.requests)
     for (pool, requests, rows), each in zip(done.requests, shares[first:], strict=True):
         if name in pool.classes or (name is None and not ready.scenario.tunes):
-            return Served(its_fleet, requests, rows, outcome, each.attributed, opens, pool.replicas)
-    return Served(its_fleet, done.paths, done.rows, outcome, shares[0].attributed, opens)
+            return Served(its_fleet, requests, rows, outcome, each.attributed, each.fully_loaded, opens, pool.replicas)
+    tunes = shares[0]
+    return Served(its_fleet, done.paths, done.rows, outcome, tunes.attributed, tunes.fully_loaded, opens)
 
 
 def _joined(parts: list[Sums]) -> Sums:
@@ -201,7 +215,7 @@ def run_case(case: Case, quick: bool = False) -> list[Json]:
             return lookup(found, row.key)
         if each.row >= 0:
             return Estimate(cells[each], se=0.0, n=1)
-        return estimate(each.probe.formula, sums[each.plan, each.probe.collect, each.job_class], confidence)
+        return estimate(each.formula, sums[each.sums], confidence)
 
     return [_judged(case, row, value(row), quick) for row in case.expect]
 

@@ -150,7 +150,7 @@ class Replicas:
     has_api : bool
         Whether a request that can never fit goes to the API; else it is refused.
     join_lag : int
-        1: a request joins a running batch only if it had arrived when the iteration just ended began.
+        1: a request joins a running batch only if the replica had it when the iteration just ended began.
     frontend : int
         Microseconds added to the reported first token and end.
     slots, load : int

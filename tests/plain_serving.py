@@ -443,7 +443,6 @@ def loop(
             else:
                 enqueue(j, r, now, came, head, tail, behind, outstanding, boundary, ends)
             if called:
-                run_began = NOBODY
                 order(1, now, status, ready, hire, boots, log, tally)
                 break  # it may be ready before the next
         if tally[2] > 0:

@@ -86,7 +86,6 @@ def _in_state(nodes: Ticks, state: int) -> int:
 @inlined
 def _order(moments: Ticks, nodes: Ticks, loads: Ticks, hires: Ticks, now: int, count: int) -> None:
     """Order so many nodes, or as many as are gone; where loads run out, there are more orders than loads."""
-    moments[SINCE] = -1
     for node in range(nodes.shape[1]):
         if count <= 0:
             break
@@ -207,6 +206,7 @@ def advance(
                 leave = present - moments[LARGEST]
                 moments[SINCE] = -1
     if wanted >= present:
+        moments[SINCE] = -1
         _order(moments, nodes, loads, hires, now, wanted - present)
     if leave > 0:
         _dismiss(policy, moments, nodes, hires, counts, now, leave, closes)

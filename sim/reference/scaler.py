@@ -11,7 +11,7 @@ minimum and at most all nodes.
 
 - More desired than present: so many are ordered, as far as any are gone.
 - Fewer desired than present: a run of such ticks begins or goes on. When it has lasted the cool-down, as many leave as
-  exceed the largest number desired in it, and it is over. An order ends it too, and so does any other tick.
+  exceed the largest number desired in it, and it is over. Any other tick ends it too.
 - Those loading go first, the latest ordered first: their order is cancelled. Then the highest number that is up.
 
 A request that comes when nobody is up goes to the API if the plan has a limit for it (``overflow_above``), else it
@@ -159,7 +159,6 @@ class Scaler:
     def call(self) -> None:
         """Order a node for somebody who finds nobody up, if none is loading."""
         if self.rules.schedule is None and self.present == 0 and self.now < self.horizon:
-            self.run.clear()
             self.order(1)
 
     def order(self, count: int) -> None:

@@ -15,6 +15,7 @@ from sim.units import SECONDS_PER_HOUR, TICKS_PER_HOUR, Floats
 
 Json = dict[str, Any]
 
+_ROUNDING = 1e-12
 _MEANS = ("hires", "hires_ready", "boot_usd", "recovery_gpu_h", "recovery_usd", "lost_gpu_h", "lost_usd")
 
 
@@ -53,6 +54,8 @@ def best_interval_h(cost_h: float, rate_per_h: float) -> float:
     Daly, A higher order estimate of the optimum checkpoint interval for restart dumps (2006): for exponential times
     between interruptions, (1 + W(-exp(-rate cost - 1))) / rate, with W the principal branch of Lambert's function.
     """
+    if cost_h == 0:
+        return 0.0  # what costs nothing is best done all the time
     return float((1 + lambertw(-math.exp(-rate_per_h * cost_h - 1)).real) / rate_per_h)
 
 
@@ -74,8 +77,13 @@ def _saved(spent: Floats, list_usd: Floats, confidence: float) -> Estimate:
     found = ratio(spent, list_usd, confidence)
     if found.value is None:
         return found
-    low, high = (None if each is None else 1 - each for each in (found.high, found.low))
-    return replace(found, value=1 - found.value, low=low, high=high)
+    value, low, high = (None if each is None else _rest(each) for each in (found.value, found.high, found.low))
+    return replace(found, value=value, low=low, high=high)
+
+
+def _rest(share: float) -> float:
+    """Tell what is left of 1; what is only the rounding of floats is nothing."""
+    return 1 - share if abs(1 - share) > _ROUNDING else 0.0
 
 
 def nodes_result(plan: Plan, memo: Floats, lines: Floats, worn: Floats, confidence: float) -> Json:

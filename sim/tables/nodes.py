@@ -31,8 +31,10 @@ def nodes_text(plans: Json) -> list[str]:
 
 
 def _changes(plan: Json) -> bool:
-    """Tell whether nodes of a plan come and go, or its jobs are interrupted."""
-    return bool(plan["nodes"]["hires"].value or plan["nodes"]["interruptions_per_job_hour"].value)
+    """Tell whether nodes of a plan come and go (other than one for each job at once), or its jobs are interrupted."""
+    nodes = plan["nodes"]
+    mixed = nodes["hires"].value and nodes["coverage"].value
+    return bool(mixed or nodes["lent"] or nodes["boot_usd"].value or nodes["interruptions_per_job_hour"].value)
 
 
 def _row(name: str, plan: Json) -> list[str]:

@@ -1,15 +1,18 @@
 """Random worlds in which nodes come and go, with planted ties: the kernel must give what the SimPy fleet gives.
 
 Every instant lies on a coarse grid, so that completions, boots, reclaims, repairs, releases, ends of patience and
-arrivals meet all the time. Compared are all columns of the jobs, every stint, and every hire.
+arrivals meet all the time. Compared are all columns of the jobs, every stint, every hire, and what ran out on the way
+of what is drawn beforehand.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from sim import fleet, reference
+from sim.hires import ExhaustedError
 from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
 from sim.units import NEVER, Ticks
 from sim.verify import worlds
@@ -24,15 +27,44 @@ _LONGEST: Final = 400
 _HIRES: Final = 4000
 """Hires and askings drawn for each replication: more than any of these worlds needs."""
 
+Serve = Callable[[Fleet, Paths, Terms, Hazards | None], Rows]
+
 
 @dataclass(frozen=True)
 class ElasticWorld:
-    """A small fleet of nodes that come and go, the jobs of a few replications, and what happens to the nodes."""
+    """A small fleet of nodes that come and go, the jobs of a few replications, and what happens to the nodes.
+
+    ``first`` is how many hires and askings there are of a replication before more are drawn.
+    """
 
     fleet: Fleet
     paths: Paths
     terms: Terms
     hazards: Hazards
+    first: int = _HIRES
+
+    def served(self, serve: Serve) -> tuple[Rows, list[str]]:
+        """Serve it, with twice as much drawn whenever that was too little; tell what ran out on the way."""
+        whole, short = self.hazards, list[str]()
+        hires = asks = self.first
+        slots = whole.slots
+        while True:
+            cut = replace(
+                whole,
+                boot=whole.boot[:, :hires],
+                lifetime=whole.lifetime[:, :hires],
+                refused=whole.refused[:, :asks],
+                slots=slots,
+            )
+            try:
+                return serve(self.fleet, self.paths, self.terms, cut), short
+            except ExhaustedError as error:
+                short.append(error.what)
+                hires *= 1 + (error.what == "hires")
+                asks *= 1 + (error.what == "refused")
+                slots *= 1 + (error.what == "slots")
+                if hires > 2 * _HIRES or asks > 2 * _HIRES:
+                    raise
 
 
 def _windows(rng: np.random.Generator, shape: tuple[int, int], longest: tuple[int, int], horizon: int) -> Ticks:
@@ -56,11 +88,13 @@ def _hazards(rng: np.random.Generator, rules: Fleet, replications: int, slots: i
         found = replace(found, windows=windows)
     if not slots:
         return found
-    boot = rng.integers(0, int(rng.choice([1, 2, 5])), (replications, _HIRES))
-    lifetime = np.where(rng.random((replications, _HIRES)) < rng.choice([0.0, 0.5, 1.0]), NEVER, 1)
-    lifetime = np.where(lifetime == NEVER, NEVER, rng.integers(1, 30, lifetime.shape))
-    refused = (rng.random((replications, _HIRES)) < 0.4).astype(np.int64)[:, : int(rng.choice([0, _HIRES]))]
-    rows = int(rng.choice([0, 1, slots] if rules.hiring is not None and not rules.hiring.binding else [slots]))
+    shape = (replications, _HIRES)
+    boot = rng.integers(0, int(rng.choice([1, 2, 5, 20])), shape)
+    kept = rng.random(shape) < rng.choice([0.0, 0.5, 1.0])
+    lifetime = np.where(kept, NEVER, rng.integers(1, int(rng.choice([3, 8, 30])), shape))
+    refused = (rng.random(shape) < rng.choice([0.1, 0.4, 0.8])).astype(np.int64)[:, : int(rng.choice([0, _HIRES]))]
+    hiring = rules.hiring or Hiring()
+    rows = slots if hiring.binding else int(rng.choice([0, 1] if hiring.maximum == NEVER else [0, 1, slots]))
     supply = _windows(rng, (replications, rows), (12, 6), hours)
     return replace(found, boot=boot, lifetime=lifetime, refused=refused, supply=supply)
 
@@ -76,17 +110,9 @@ def world(number: int) -> ElasticWorld:
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(_SEED, spawn_key=(number,))))
     plain = worlds.world(number)
     horizon = min(plain.fleet.horizon, _LONGEST)
-    hiring, slots = None, 0
-    if rng.random() < 0.8:
-        slots = int(rng.integers(1, 5))
-        binding = bool(rng.random() < 0.3)
-        hiring = Hiring(
-            maximum=slots,
-            after=int(rng.choice([0, 0, 1, 4])),
-            idle_release=int(rng.choice([0, 0, 1, 5])),
-            retry=int(rng.integers(1, 6)),
-            binding=binding,
-        )
+    if rng.random() < 0.3:
+        horizon = int(rng.integers(3, max(4, horizon)))
+    hiring, slots = _hiring(rng) if rng.random() < 0.8 else (None, 0)
     interval = int(rng.choice([NEVER, 0, 1, 2, 5]))
     rules = replace(
         plain.fleet,
@@ -97,9 +123,27 @@ def world(number: int) -> ElasticWorld:
         hiring=hiring,
         recovery=Recovery(interval, int(rng.integers(0, 3)) if 0 < interval < NEVER else 0, int(rng.integers(0, 3))),
     )
-    if hiring is not None and plain.paths.gpus.max(initial=0) <= slots * rules.gpus_per_node and rng.random() < 0.3:
+    paths = plain.paths
+    if rng.random() < 0.3:
+        paths = replace(paths, priority=rng.integers(0, 7, len(paths)))
+    largest = paths.gpus.max(initial=0)
+    if hiring is not None and largest <= min(hiring.maximum, 99) * rules.gpus_per_node and rng.random() < 0.4:
         rules = replace(rules, nodes=0)
-    return ElasticWorld(rules, plain.paths, plain.terms, _hazards(rng, rules, plain.paths.replications, slots))
+    first = int(rng.choice([1, 3, 20, _HIRES]))
+    return ElasticWorld(rules, paths, plain.terms, _hazards(rng, rules, paths.replications, slots), first)
+
+
+def _hiring(rng: np.random.Generator) -> tuple[Hiring, int]:
+    """Draw the rules by which nodes are hired, and how many there can be before more are drawn."""
+    slots, binding = int(rng.integers(1, 5)), bool(rng.random() < 0.3)
+    endless = not binding and rng.random() < 0.4
+    return Hiring(
+        maximum=NEVER if endless else slots,
+        after=int(rng.choice([0, 0, 1, 4])),
+        idle_release=int(rng.choice([0, 0, 1, 5])),
+        retry=int(rng.integers(1, 6)),
+        binding=binding,
+    ), slots
 
 
 def _same_timelines(told: Rows, found: Rows) -> bool:
@@ -115,14 +159,16 @@ def compare(numbers: range) -> tuple[int, int]:
     Returns
     -------
     rows, differing : int
-        Rows compared, and those in which anything differs; a world whose stints or hires differ counts as one row.
+        Rows compared, and those in which anything differs; a world in which stints, hires or what ran out differ counts
+        as one row.
     """
     rows = differing = 0
     for number in numbers:
         each = world(number)
-        told = reference.serve(each.fleet, each.paths, each.terms, each.hazards)
-        found = fleet.serve(each.fleet, each.paths, each.terms, each.hazards)
+        told, short = each.served(reference.serve)
+        found, its_short = each.served(fleet.serve)
         rows += len(each.paths)
         differing += len(told.differing(found))
         differing += not _same_timelines(told, found)
+        differing += short != its_short
     return rows, differing

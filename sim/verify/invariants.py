@@ -18,7 +18,8 @@ from sim.study.pools import Pool
 from sim.study.simulate import Experiment, Outcome
 from sim.study.study import run
 from sim.units import Floats
-from sim.verify.samples import MIXED, SCENARIO, SCENARIOS, scenario
+from sim.verify import timelines
+from sim.verify.samples import ELASTIC, MIXED, SCENARIO, SCENARIOS, scenario
 from sim.verify.worlds import world
 
 _CLOSE: Final = 1e-9
@@ -83,7 +84,7 @@ def jobs_carry_the_bill() -> Found:
         [
             _broken(outcome.total("fully_loaded"), outcome.bills)
             for rule in ("gpu_time", "equal")
-            for values, window in ((SCENARIO, 7), (MIXED, 0.03))
+            for values, window in ((SCENARIO, 7), (MIXED, 0.03), (ELASTIC, 0.4))
             for outcome in _outcomes(values, allocation__rule=rule, allocation__window_days=window).values()
             if (outcome.total("jobs") > 0).all()
         ]
@@ -105,7 +106,7 @@ def the_platform_carries_what_is_shared() -> Found:
 def windows_move_no_mean() -> Found:
     """Another window of allocation moves neither the bill nor the sum of what jobs cost."""
     pairs = []
-    for values, short, long in ((SCENARIO, 3, 55), (MIXED, 0.01, 0.088)):
+    for values, short, long in ((SCENARIO, 3, 55), (MIXED, 0.01, 0.088), (ELASTIC, 0.2, 1.75)):
         narrow, wide = (_outcomes(values, allocation__window_days=window) for window in (short, long))
         pairs += [(narrow[name], wide[name]) for name in narrow]
     return _sum(
@@ -359,6 +360,7 @@ INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
     busy_within_windows,
     every_request_and_token_is_counted,
     plans_see_the_same_requests,
+    *timelines.CHECKS,
 )
 """All checks; a check's name is its function's."""
 

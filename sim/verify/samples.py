@@ -170,7 +170,124 @@ MIXED: Final[dict[str, Any]] = {
 }
 """Fine-tunes on nodes, requests on replicas with too small caches, overflow, doors, adapters: all that costs."""
 
-SCENARIOS: Final = (SCENARIO, MIXED)
+_SPOT: Final = {
+    "gpus": 4,
+    "usd_per_node_h": 6,
+    "spot": True,
+    "boot_minutes": {"law": "lognormal", "mean": 12, "cv": 1},
+    "idle_release_minutes": 20,
+    "minimum_minutes": 10,
+    "billing_step_s": 60,
+    "lifetime_hours": {"law": "weibull", "mean": 5, "shape": 0.8},
+}
+_NIGHTS: Final = {
+    "gpus": 4,
+    "nodes": 3,
+    "usd_per_node_h": 8,
+    "serve": _TERMS
+    | {
+        "kv_tokens": 20_000,
+        "max_num_seqs": 32,
+        "token_budget": 512,
+        "schedule": [{"from_hour": 1, "nodes": 3}, {"from_hour": 9, "nodes": 1}, {"from_hour": 15, "nodes": 2}],
+        "switch_minutes": 10,
+    },
+}
+ELASTIC: Final[dict[str, Any]] = {
+    "name": "elastic",
+    "seed": 7,
+    "horizon_days": 2,
+    "warm_up_days": 0.25,
+    "allocation": {"window_days": 0.5},
+    "equal_work": {"settle_usd_per_job": 3},
+    "workload": {
+        "small": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 40, "batch": {"law": "geometric", "mean": 2}},
+            "service_hours": {"law": "lognormal", "mean": 1.2, "cv": 1},
+            "tokens_millions": 1,
+            "gpus": 2,
+            "priority": 1,
+        },
+        "large": {
+            "kind": "fine_tune",
+            "arrivals": {"law": "poisson", "rate_per_day": 6},
+            "service_hours": {"law": "gamma", "mean": 2, "cv": 0.7},
+            "tokens_millions": 3,
+            "gpus": 8,
+        },
+        "chat": {
+            "kind": "inference",
+            "arrivals": {"law": "poisson", "rate_per_second": 0.02},
+            "prompt_tokens": {"law": "lognormal", "mean": 300, "cv": 2},
+            "output_tokens": {"law": "lognormal", "mean": 100, "cv": 1},
+        },
+    },
+    "plans": {
+        "frail": {
+            "held": {
+                "box": {
+                    "gpus": 4,
+                    "nodes": 4,
+                    "usd_per_node_h": 8,
+                    "failures": {
+                        "up_hours": {"law": "weibull", "mean": 20, "shape": 0.7},
+                        "repair_hours": {"law": "lognormal", "mean": 2, "cv": 1},
+                    },
+                },
+            },
+            "hired": {"spot": _SPOT | {"maximum": 6, "after_minutes": 30, "available_share": 0.6}},
+            "api": _API,
+            "patience_hours": {"law": "exponential", "mean": 6},
+            "preempt": True,
+            "checkpoints": {"interval_minutes": 20, "cost_minutes": 1},
+            "restart_minutes": 3,
+        },
+        "spot": {
+            "hired": {
+                "spot": _SPOT
+                | {
+                    "bill_from": "ready",
+                    "supply": {
+                        "on_hours": {"law": "exponential", "mean": 8},
+                        "off_hours": {"law": "exponential", "mean": 2},
+                    },
+                },
+            },
+            "api": {key: price for key, price in _API.items() if not key.startswith(("usd_per_million_t", "hours"))},
+            "checkpoints": "continuous",
+            "backfill": True,
+        },
+        "shared": {
+            "held": {"box": {"gpus": 4, "nodes": 2, "usd_per_node_h": 8}, "nights": _NIGHTS},
+            "hired": {"peak": {"gpus": 4, "usd_per_node_h": 16, "maximum": 3, "boot_minutes": 5}},
+            "checkpoints": {"interval_minutes": 30, "cost_minutes": 1},
+            "restart_minutes": 2,
+            "preempt": True,
+        },
+        "scaled": {
+            "hired": {
+                "peak": {"gpus": 4, "usd_per_node_h": 16, "boot_minutes": 5, "idle_release_minutes": 10},
+                "replicas": {
+                    "gpus": 4,
+                    "usd_per_node_h": 16,
+                    "boot_minutes": 2,
+                    "minimum_minutes": 5,
+                    "serve": _TERMS
+                    | {
+                        "kv_tokens": 20_000,
+                        "max_num_seqs": 32,
+                        "token_budget": 512,
+                        "autoscale": {"target": 2, "minimum": 0, "maximum": 4},
+                    },
+                },
+            },
+        },
+    },
+}
+"""Failures, reclaims, refusals, preemption, lent nights and replicas that come and go."""
+
+SCENARIOS: Final = (SCENARIO, MIXED, ELASTIC)
 
 
 def scenario(values: dict[str, Any] = SCENARIO, **settings: Any) -> Scenario:

@@ -65,8 +65,12 @@ class ExhaustedError(LookupError):
     """
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"more {what} were needed than drawn beforehand")
+        super().__init__(what)  # SimPy raises a copy, made from these arguments
         self.what = what
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        return f"more {self.what} were needed than drawn beforehand"
 
 
 __all__ = ["NEVER", "ExhaustedError", "Hires"]

@@ -210,3 +210,23 @@ def test_a_fleet_is_steady_only_where_nothing_can_happen():
         "on_demand",
         "api",
     }
+
+
+def test_serving_that_hands_over_before_it_can_grow_is_warned_of():
+    serve = {"model": "llama_3_1_8b", "autoscale": {"target": 8, "maximum": 2}, "overflow_above": 8}
+    plan = {"hired": {"chat": NODE | {"rate": "on_demand", "serve": serve}}}
+    api = {"inference_offer": "openai_gpt_35_turbo_2023_06", "ttft_s": 1, "seconds_per_output_token": 0.02}
+    world = {"horizon_days": 0.1, "workload": {"chat": CHAT}, "plans": {"auto": plan | {"api": api}}}
+    warned = [entry["code"] for entry in run(scenario(settings=world), replications=1).result["warnings"]]
+    assert "never_grows" in warned
+    serve["overflow_above"] = 9
+    warned = [entry["code"] for entry in run(scenario(settings=world), replications=1).result["warnings"]]
+    assert "never_grows" not in warned
+
+
+def test_dedicated_adapters_do_not_come_and_go():
+    adapters = {"placement": "dedicated"}
+    with pytest.raises(
+        InputError, match=r"must have adapters shared with `schedule`, because dedicated replicas do not"
+    ):
+        shared(adapters=adapters)

@@ -148,6 +148,10 @@ class Serving(Part):
         if any(later <= hour for hour, later in pairwise(hours)):
             said = ", ".join(f"{hour:g}" for hour in hours)
             raise ValueError(f"must have a schedule whose from_hour ascends, got {said}")
+        comes_and_goes = self.schedule is not None or self.autoscale is not None
+        if comes_and_goes and self.adapters is not None and self.adapters.placement == "dedicated":
+            key = "schedule" if self.autoscale is None else "autoscale"
+            raise ValueError(f"must have adapters shared with `{key}`, because dedicated replicas do not come and go")
         if self.schedule is None and self.switch_minutes:
             raise ValueError("must have a `schedule` with switch_minutes, because nodes change hands by it alone")
         if self.schedule is None and law_mean(self.load_minutes) > 0:

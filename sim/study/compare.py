@@ -165,6 +165,10 @@ def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tup
             text = f"requests come at {load:.3g} times the rate that `{group_name}` can serve: its queue never settles"
             advice = "add replicas, set overflow_above, or read the result as that of a finite horizon"
             yield "overload", f"plan `{name}`: {text}; {advice}"
+        scale = group.serve.autoscale if group.serve else None
+        if scale is not None and overflows and overflows <= scale.target:
+            text = f"`{group_name}` hands requests over before it has enough of them to grow"
+            yield "never_grows", f"plan `{name}`: {text}; raise serve.overflow_above or lower serve.autoscale.target"
     api = plan.api
     if (
         scenario.chats

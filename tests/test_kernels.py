@@ -17,6 +17,7 @@ ON_KERNELS = [
     "tests/test_requests.py::test_lengths_are_rounded_and_at_least_1",
     "tests/test_serving.py",
     "tests/test_money_requests.py",
+    "tests/test_money_elastic.py",
 ]
 OUT_OF_RANGE = """
 import numpy as np
@@ -42,7 +43,7 @@ def start(tmp_path, mode: str, *arguments: str) -> subprocess.Popen:
 
 def test_kernels_in_other_modes(tmp_path):
     started = {mode: start(tmp_path, mode, "-m", "pytest", "-p", "no:cacheprovider", *ON_KERNELS) for mode in MODES}
-    told = {mode: process.communicate(timeout=300)[0] for mode, process in started.items()}
+    told = {mode: process.communicate(timeout=900)[0] for mode, process in started.items()}
     for mode, process in started.items():
         assert process.returncode == 0, f"{mode}: {told[mode]}"
         assert " passed" in told[mode]

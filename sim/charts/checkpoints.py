@@ -129,8 +129,8 @@ def _between(low: str, high: str) -> str:
 
 def _note() -> str:
     return (
-        "Line: mean cost of a run; band: its 95 % interval; a line ends where runs no longer do. After 2 h: that long on "
-        "average.\nAlways: saved at every instant, at no cost. The formula's interval is simulated like the others."
+        "Line: mean cost of a run; band: its 95 % interval; a line ends where runs no longer do. After 2 h: that long "
+        "on average.\nAlways: saved at every instant, at no cost. The formula's interval is simulated like the others."
     )
 
 

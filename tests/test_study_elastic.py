@@ -230,3 +230,22 @@ def test_dedicated_adapters_do_not_come_and_go():
         InputError, match=r"must have adapters shared with `schedule`, because dedicated replicas do not"
     ):
         shared(adapters=adapters)
+
+
+def test_frames_of_stints_and_hires(study):
+    jobs, stints, hires = study.jobs("spot", 2), study.stints("spot", 2), study.hires("spot", 2)
+    assert stints["job"].nunique() == len(jobs)
+    assert (stints.groupby("job").size() == jobs["interrupted"] + 1).all()
+    assert (stints.groupby("job")["since_h"].min() == jobs["start_h"]).all()
+    assert (stints["hire"] >= 0).all()
+    assert set(hires["group"]) == {""}
+    ready = hires.loc[stints["hire"], "ready_h"].to_numpy()
+    assert (ready <= stints["since_h"]).all()
+    assert hires["ready_h"].isna().any()  # some orders were cancelled
+    assert study.stints("reserved").empty
+    assert study.hires("reserved").empty
+    assert list(study.hires("reserved").columns) == list(hires.columns)
+    lent = run(shared(), replications=1)
+    assert set(lent.hires("shared")["group"]) == {"chat"}
+    with pytest.raises(InputError, match="plan"):
+        study.stints("spott")

@@ -13,15 +13,13 @@ import numpy as np
 
 from sim.estimate import Estimate, share
 from sim.faults import InputError
-from sim.jobs import OUTCOMES, Paths, Rows
 from sim.money import LINES, Shares
-from sim.requests import RequestRows, Requests
 from sim.scenario import Scenario
 from sim.scenario.inputs import nearest
 from sim.study.compare import cheapest_on_each_path
+from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_frame
 from sim.study.result import Json, result
 from sim.study.simulate import ENGINES, Experiment, Outcome, Served
-from sim.units import TICKS_PER_SECOND, to_hours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,62 +27,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 MOST_REPLICATIONS = 10_000_000
 MOST_SEED, MOST_THREADS = 2**63 - 1, 1024
-
-
-def _common_columns(paths: Any, rows: Any, shares: Shares, names: Any) -> tuple[dict[str, Any], Any]:
-    """Lay out what every job has; and a function that blanks what jobs not started do not have."""
-    started = rows.start >= 0
-
-    def known(values: Any) -> Any:
-        return np.where(started, values, np.nan)
-
-    columns = {
-        "job_class": names[paths.job_class],
-        "arrival_h": to_hours(paths.arrival),
-        "start_h": known(to_hours(rows.start)),
-        "end_h": known(to_hours(rows.end)),
-        "wait_h": known(to_hours(rows.start - paths.arrival)),
-        "outcome": np.array([OUTCOMES[code] for code in sorted(OUTCOMES)])[rows.outcome],
-        "attributed_usd": shares.attributed,
-        "fully_loaded_usd": shares.fully_loaded,
-    }
-    return columns, known
-
-
-def _tunes_frame(paths: Paths, rows: Rows, shares: Shares, names: Any) -> "pd.DataFrame":
-    """Lay out fine-tunes, a row each."""
-    import pandas as pd
-
-    columns, _ = _common_columns(paths, rows, shares, names)
-    own = {
-        "service_h": to_hours(paths.service),
-        "priority": paths.priority,
-        "gpus": paths.gpus,
-        "tokens_millions": paths.tokens,
-        "node": rows.node,
-    }
-    return pd.DataFrame(columns | own)
-
-
-def _requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names: Any) -> "pd.DataFrame":
-    """Lay out requests, a row each."""
-    import pandas as pd
-
-    columns, known = _common_columns(requests, rows, shares, names)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tpot = np.where(requests.output > 1, (rows.end - rows.first_token) / (requests.output - 1), np.nan)
-    own = {
-        "prompt_tokens": requests.prompt,
-        "output_tokens": requests.output,
-        "adapter": requests.adapter,
-        "ttft_s": known((rows.first_token - requests.arrival) / TICKS_PER_SECOND),
-        "tpot_s": known(tpot / TICKS_PER_SECOND),
-        "sojourn_s": known((rows.end - requests.arrival) / TICKS_PER_SECOND),
-        "gpu_s": rows.gpu_time / TICKS_PER_SECOND,
-        "replica": rows.replica,
-        "preempted": rows.preempted,
-    }
-    return pd.DataFrame(columns | own)
 
 
 def draw_seed() -> int:
@@ -260,15 +202,44 @@ class Study:
         names = np.array(list(self.scenario.workload))
         frames = []
         if self.scenario.tunes:
-            frames.append(_tunes_frame(served.paths, served.rows, shares[0], names))
+            frames.append(tunes_frame(served.paths, served.rows, shares[0], names))
         for (_, requests, rows), each in zip(
             served.requests, shares[len(shares) - len(served.requests) :], strict=True
         ):
-            frames.append(_requests_frame(requests, rows, each, names))
+            frames.append(requests_frame(requests, rows, each, names))
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         if len(filled) == 1:
             return filled[0]
         return pd.concat(filled).sort_values("arrival_h", kind="stable", ignore_index=True)
+
+    def stints(self, plan: str, replication: int = 0) -> "pd.DataFrame":
+        """Lay out who ran when and where in one replication.
+
+        Returns
+        -------
+        DataFrame
+            A row for each node of each uninterrupted run of a fine-tune: ``job`` (its row among the fine-tunes),
+            ``node, hire`` (-1: not hired), ``since_h, until_h, restart_h, writing_h, lost_h``. Empty for a plan whose
+            nodes neither come nor go: there each row of ``jobs`` is one.
+        """
+        _known("plan", plan, self.outcomes)
+        replication = _whole("replication", replication, 0, self.replications - 1)
+        return stints_frame(self._again(plan, replication)[0].rows)
+
+    def hires(self, plan: str, replication: int = 0) -> "pd.DataFrame":
+        """Lay out which nodes came and went in one replication.
+
+        Returns
+        -------
+        DataFrame
+            A row for each order of a node: ``group`` (that serves; empty for fine-tunes), ``node, ordered_h, ready_h``
+            (missing where it never was), ``left_h`` (missing where it was there to the end).
+        """
+        _known("plan", plan, self.outcomes)
+        replication = _whole("replication", replication, 0, self.replications - 1)
+        served, _ = self._again(plan, replication)
+        tables = [("", served.rows.hires), *((str(pool.name), rows.hires) for pool, _, rows in served.requests)]
+        return hires_frame([(group, hires) for group, hires in tables if hires is not None])
 
     def _again(self, plan: str, replication: int) -> tuple[Served, list[Shares]]:
         """Serve and charge one replication again."""

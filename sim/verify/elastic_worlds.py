@@ -17,7 +17,7 @@ from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
 from sim.units import NEVER, Ticks
 from sim.verify import worlds
 
-FULL, QUICK = 1000, 150
+FULL, QUICK = 1000, 100
 """How many worlds."""
 
 _SEED: Final = 732

@@ -1,0 +1,434 @@
+"""Nodes that come and go: worlds by hand on both engines, and what one plan must have in common with another."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from elastic_tables import elastic, happens, hires, hiring, recovery, stints
+from worlds import API, HELD, HIRED, jobs, scenario, table, terms
+
+from sim import fleet as kernel
+from sim import reference
+from sim.hires import ExhaustedError
+from sim.jobs import Fleet, Recovery
+from sim.study.simulate import Experiment
+from sim.units import NEVER, tick
+from sim.verify import elastic_worlds
+
+served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
+
+
+# By hand: nodes hired and given back
+
+
+@served()
+def test_scale_to_zero(serve):
+    # On from 0 to 2.25 (boot, job, an hour kept), then from 2.5 on; the third job finds the node warm.
+    rules, paths = elastic(horizon=10, hiring=hiring(idle_release=1)), jobs([0, 2.5, 4], 1)
+    rows = serve(rules, paths, terms(paths), happens(rules, [0.25] * 3))
+    assert table(rows) == [(0.25, 1.25, 0, HIRED), (2.75, 3.75, 0, HIRED), (4, 5, 0, HIRED)]
+    assert hires(rows) == [(0, 0, 0.25, 2.25), (0, 2.5, 2.75, 6)]
+
+
+@served()
+def test_a_node_goes_back_at_the_instant_at_which_somebody_comes(serve):
+    # Given back at 2; who comes at 2 finds none and orders.
+    rules, paths = elastic(hiring=hiring(idle_release=1)), jobs([0, 2], 1)
+    rows = serve(rules, paths, terms(paths), happens(rules, [0, 0.5]))
+    assert table(rows) == [(0, 1, 0, HIRED), (2.5, 3.5, 0, HIRED)]
+    assert hires(rows) == [(0, 0, 0, 2), (0, 2, 2.5, 4.5)]
+
+
+@served()
+def test_who_has_waited_long_enough_calls_for_a_node(serve):
+    # The second has waited 2 h at 3 and orders; the third waits a quarter of an hour for the held node, and never does.
+    rules, paths = elastic(1, hiring=hiring(after=2)), jobs([0, 1, 3.75], [4, 2, 1])
+    rows = serve(rules, paths, terms(paths), happens(rules, [0.5]))
+    assert table(rows) == [(0, 4, 0, HELD), (3.5, 5.5, 1, HIRED), (4, 5, 0, HELD)]
+    assert hires(rows) == [(1, 3, 3.5, 5.5)]
+
+
+@served()
+def test_the_latest_of_two_orders_is_cancelled(serve):
+    # Orders at 0.5 and 1; at 2 the second job gets the held node, so one order is too many.
+    rules, paths = elastic(1, hiring=hiring()), jobs([0, 0.5, 1], [2, 3, 1])
+    rows = serve(rules, paths, terms(paths), happens(rules, [3, 3]))
+    assert table(rows) == [(0, 2, 0, HELD), (2, 5, 0, HELD), (3.5, 4.5, 1, HIRED)]
+    assert hires(rows) == [(1, 0.5, 3.5, 4.5), (2, 1, None, 2)]
+
+
+@served()
+def test_a_refusal_stops_all_asking_for_a_while(serve):
+    # Refused at 1. At 1.5 the first is granted and the second refused; at 2 the second is granted.
+    rules, paths = elastic(hiring=hiring(retry=0.5)), jobs([1, 1.2], 1)
+    rows = serve(rules, paths, terms(paths), happens(rules, [0.25] * 2, refused=[1, 0, 1, 0]))
+    assert table(rows) == [(1.75, 2.75, 0, HIRED), (2.25, 3.25, 1, HIRED)]
+    assert hires(rows) == [(0, 1.5, 1.75, 2.75), (1, 2, 2.25, 3.25)]
+
+
+@served()
+def test_no_node_goes_back_while_somebody_waits(serve):
+    # The second job needs both nodes. The first node is free from 1 on, and is kept past 1.5 until the other is ready.
+    rules = elastic(gpus=2, hiring=hiring(maximum=2, idle_release=0.5))
+    paths = jobs([0, 0.5], 1, gpus=[2, 4])
+    rows = serve(rules, paths, terms(paths), happens(rules, [0, 3]))
+    assert table(rows) == [(0, 1, 0, HIRED), (3.5, 4.5, 0, HIRED)]
+    assert hires(rows) == [(0, 0, 0, 5), (1, 0.5, 3.5, 5)]
+
+
+@served()
+def test_small_jobs_call_for_one_node_together(serve):
+    # Four jobs of a GPU fill one node of four; the fifth calls for another.
+    rules, paths = elastic(gpus=4, hiring=hiring()), jobs([0, 0, 0, 0, 0.25], 1)
+    rows = serve(rules, paths, terms(paths), happens(rules, [0.5] * 2))
+    assert table(rows) == [(0.5, 1.5, 0, HIRED)] * 4 + [(0.75, 1.75, 1, HIRED)]
+    assert hires(rows) == [(0, 0, 0.5, 1.5), (1, 0.25, 0.75, 1.75)]
+
+
+@served()
+def test_who_loses_patience_takes_the_order_away(serve):
+    rules, paths = elastic(hiring=hiring()), jobs([0, 1], 1)
+    rows = serve(rules, paths, terms(paths, patience=[1, 3], api=2), happens(rules, [2, 2]))
+    # At 1 the first leaves and its order with it (patience ends before arrivals); the second orders its own.
+    assert table(rows) == [(1, 3, -1, API), (3, 4, 0, HIRED)]
+    assert hires(rows) == [(0, 0, None, 1), (0, 1, 3, 4)]
+
+
+@served()
+@pytest.mark.parametrize(
+    ("what", "drawn"), [("hires", {"boots": 1}), ("refused", {"asks": 1}), ("slots", {"slots": 1})]
+)
+def test_what_runs_out_is_named(serve, what, drawn):
+    rules, paths = elastic(hiring=hiring()), jobs([0, 0, 0], 1)
+    given = happens(rules, [1] * 4, refused=[0] * 4, slots=drawn.get("slots", 4))
+    boots, asks = drawn.get("boots", 4), drawn.get("asks", 4)
+    given = replace(
+        given, boot=given.boot[:, :boots], lifetime=given.lifetime[:, :boots], refused=given.refused[:, :asks]
+    )
+    with pytest.raises(ExhaustedError) as short:
+        serve(rules, paths, terms(paths), given)
+    assert short.value.what == what
+
+
+# By hand: nodes taken away
+
+
+@served()
+def test_a_reclaim_of_one_of_two_nodes(serve):
+    # Of the first hour, 0.5 h are saved (0.25 h written) and 0.25 h lost. The other node is kept, the lost one ordered
+    # again; from 1.5 on 0.1 h to restart, 2.5 h of work and five checkpoints.
+    rules = elastic(gpus=2, hiring=hiring(maximum=2), recovery=recovery(0.5, 0.25, 0.1))
+    paths = jobs([0], 3, gpus=4)
+    rows = serve(rules, paths, terms(paths), happens(rules, [0, 0, 0.5], lifetimes=[1]))
+    assert table(rows) == [(0, 5.35, 0, HIRED)]
+    assert stints(rows) == [
+        (0, 0, 0, 0, 1, 0, 0.25, 0.25),
+        (0, 1, 1, 0, 1, 0, 0.25, 0.25),
+        (0, 0, 2, 1.5, 5.35, 0.1, 1.25, 0),
+        (0, 1, 1, 1.5, 5.35, 0.1, 1.25, 0),
+    ]
+    assert hires(rows) == [(0, 0, 0, 1), (1, 0, 0, 5.35), (0, 1, 1.5, 5.35)]
+    assert rows.interrupted.tolist() == [1]
+
+
+@served()
+@pytest.mark.parametrize(
+    ("lent", "keeps", "end", "lost"),
+    [
+        (True, recovery(0.5, 0.1), 3.4, 0),  # taken back: one more checkpoint; 1.1 h and three checkpoints are left
+        (False, recovery(0.5, 0.1), 3.8, 0.4),  # failed: 0.4 h are lost; 1.5 h and three checkpoints are left
+        (True, recovery(), 4, 1),  # who writes no checkpoints saves nothing
+        (True, recovery(0, restart=0.3), 3.3, 0),
+        (False, recovery(0, restart=0.3), 3.3, 0),
+    ],
+    ids=["lent", "fails", "lent without", "lent continuous", "fails continuous"],
+)
+def test_a_node_that_goes_for_an_hour(serve, lent, keeps, end, lost):
+    rules = elastic(int(not lent), lent=int(lent), fails=not lent, recovery=keeps)
+    paths = jobs([0], 2)
+    rows = serve(rules, paths, terms(paths), happens(rules, windows=[[0, 1, 2]]))
+    assert table(rows) == [(0, end, 0, HELD)]
+    assert [row[3:5] for row in stints(rows)] == [(0, 1), (2, end)]
+    assert stints(rows)[0][7] == lost
+
+
+@served()
+def test_idle_nodes_fail_too(serve):
+    # At 1 the first node is down, so the job goes to the second; at 2 the first is up again.
+    rules, paths = elastic(2, fails=True), jobs([1, 1.5, 1.6], [2, 1, 1])
+    rows = serve(rules, paths, terms(paths), happens(rules, windows=[[0, 0.5, 2], [0]]))
+    assert table(rows) == [(1, 3, 1, HELD), (2, 3, 0, HELD), (3, 4, 0, HELD)]
+
+
+@served()
+def test_who_was_interrupted_goes_on_first_and_out_of_patience(serve):
+    # The first loses its node at 1 and takes it again at 3, though its patience was 1 h and others came meanwhile.
+    rules, paths = elastic(1, fails=True, recovery=recovery(0)), jobs([0, 0.5, 1.5], [2, 1, 1])
+    rows = serve(rules, paths, terms(paths, patience=[1, 9, 9]), happens(rules, windows=[[0, 1, 3]]))
+    assert table(rows) == [(0, 4, 0, HELD), (4, 5, 0, HELD), (5, 6, 0, HELD)]
+    assert rows.interrupted.tolist() == [1, 0, 0]
+
+
+@served()
+@pytest.mark.parametrize(("gpus", "victims"), [(2, [2]), (3, [1, 2]), (4, [0, 1, 2])])
+def test_as_few_as_will_do_give_way_the_best_placed_spared(serve, gpus, victims):
+    # One node of four: two jobs of a GPU and one of two. Two GPUs: the last alone; three: the last two.
+    rules = elastic(gpus=4, nodes=1, preempt=True, recovery=recovery(0))
+    paths = jobs([0, 0.1, 0.2, 1], [5, 5, 5, 1], gpus=[1, 1, 2, gpus], priority=[1, 1, 1, 0])
+    rows = serve(rules, paths, terms(paths), happens(rules))
+    assert np.flatnonzero(rows.interrupted).tolist() == victims
+    assert table(rows)[3] == (1, 2, 0, HELD)
+    assert [row[4] for row in stints(rows)[-len(victims) :]] == [5 + 0.1 * job + 1 for job in victims]
+
+
+@served()
+def test_nobody_gives_way_in_vain(serve):
+    # The urgent job needs both nodes, and one runs an equally urgent one: it waits, and then takes both at once.
+    rules = elastic(2, 2, preempt=True, recovery=recovery())
+    paths = jobs([0, 0, 1], [2, 9, 1], gpus=[2, 2, 4], priority=[0, 1, 0])
+    rows = serve(rules, paths, terms(paths), happens(rules))
+    assert table(rows) == [(0, 2, 0, HELD), (0, 12, 0, HELD), (2, 3, 0, HELD)]
+    assert [row[7] for row in stints(rows) if row[0] == 1] == [2, 0]
+
+
+# What one plan must have in common with another
+
+WORK = """\
+name: common
+seed: 11
+horizon_days: 40
+warm_up_days: 2
+workload:
+  one:
+    {kind: fine_tune, gpus: 4, arrivals: {law: poisson, rate_per_day: 30}, service_hours: {law: gamma, mean: 2, cv: 2}}
+  two:
+    {kind: fine_tune, gpus: 8, arrivals: {law: poisson, rate_per_day: 4}, service_hours: {law: exponential, mean: 1}}
+plans:
+"""
+_HIRED = "hired: {box: {gpus: 4, usd_per_node_h: 10%s}}"
+_REPLICATIONS = range(6)
+
+
+def of_plans(**plans):
+    """Serve the same jobs under plans: rows, bill and shares of each."""
+    text = WORK + "".join(f"  {name}: {{{words}}}\n" for name, words in plans.items())
+    ready = Experiment.of(scenario(text), 11)
+    work = ready.work(_REPLICATIONS)
+    found = {}
+    for name in plans:
+        done = ready.served(name, work)
+        outcome, shares = ready.charged(name, done)
+        found[name] = (done.rows, outcome, shares[0])
+    return work.paths, found
+
+
+def assert_alike(one, other, *columns):
+    for column in columns:
+        assert np.array_equal(getattr(one, column), getattr(other, column)), column
+
+
+def test_a_node_at_once_is_a_node_of_ones_own():
+    _, found = of_plans(own=_HIRED % "", at_once=_HIRED % ", maximum: 500")
+    (rows, outcome, shares), (its_rows, its_outcome, its_shares) = found["own"], found["at_once"]
+    assert rows.stints is None
+    assert its_rows.stints is not None
+    assert_alike(rows, its_rows, "start", "end", "outcome")
+    np.testing.assert_allclose(shares.attributed, its_shares.attributed, rtol=1e-9)
+    np.testing.assert_allclose(shares.fully_loaded, its_shares.fully_loaded, rtol=1e-9)
+    np.testing.assert_allclose(outcome.lines, its_outcome.lines, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(outcome.paid, its_outcome.paid, rtol=1e-9)
+
+
+def test_small_jobs_share_a_node_and_start_at_once_all_the_same():
+    text = (WORK + "  at_once: {%s}\n" % (_HIRED % ", maximum: 500")).replace("gpus: 4, arrivals", "gpus: 1, arrivals")
+    ready = Experiment.of(scenario(text), 11)
+    paths = ready.paths(_REPLICATIONS)
+    rows = ready.rows("at_once", paths, _REPLICATIONS)[1]
+    assert np.array_equal(rows.start, paths.arrival)
+
+
+HELD_FOUR, WITH_API = "held: {own: {gpus: 4, nodes: 4, usd_per_node_h: 4}}", "api: {usd_per_job: 8}, patience_hours: 0"
+
+
+def test_without_patience_nobody_waits_for_a_boot():
+    paths, found = of_plans(
+        booting=f"{HELD_FOUR}, {_HIRED % ', boot_minutes: 10'}, {WITH_API}", alone=f"{HELD_FOUR}, {WITH_API}"
+    )
+    rows, outcome, _ = found["booting"]
+    assert_alike(rows, found["alone"][0], "start", "end", "node", "outcome")
+    assert (rows.hires.ready == NEVER).all()  # who leaves at once cancels its order
+    assert (rows.hires.ordered == rows.hires.left).all()
+    np.testing.assert_allclose(outcome.lines, found["alone"][1].lines, rtol=1e-9)
+    assert 0.02 < (rows.outcome == API).mean() < 0.9
+    assert len(paths) > 5000
+
+
+def test_without_patience_nodes_at_once_are_an_erlang_loss():
+    held_two = HELD_FOUR.replace("nodes: 4", "nodes: 2")
+    _, found = of_plans(mixed=f"{held_two}, {_HIRED % ', maximum: 2'}, {WITH_API}", alone=f"{HELD_FOUR}, {WITH_API}")
+    rows, loss = found["mixed"][0], found["alone"][0]
+    assert_alike(rows, loss, "start", "end")
+    assert np.array_equal(rows.outcome == API, loss.outcome == API)
+    assert {HELD, HIRED, API} == set(rows.outcome.tolist())
+
+
+def test_spot_that_is_never_taken_back_is_on_demand_at_its_rate():
+    words = ", maximum: 6, boot_minutes: {law: exponential, mean: 20}, idle_release_minutes: 15, minimum_minutes: 5%s"
+    _, found = of_plans(
+        on_demand=_HIRED % (words % ""), spot=_HIRED % (words % ", spot: true, lifetime_hours: 1000000")
+    )
+    (rows, outcome, shares), (its_rows, its_outcome, its_shares) = found["on_demand"], found["spot"]
+    assert_alike(rows, its_rows, "start", "end", "node", "outcome", "interrupted")
+    assert rows.stints.same(its_rows.stints)
+    assert rows.hires.same(its_rows.hires)
+    assert np.array_equal(outcome.bills, its_outcome.bills)
+    assert np.array_equal(shares.fully_loaded, its_shares.fully_loaded)
+    assert not np.array_equal(outcome.lines, its_outcome.lines)  # each on lines of its own
+
+
+def test_hired_nodes_that_are_always_refused_are_held_ones_only():
+    _, found = of_plans(
+        refused=f"{HELD_FOUR}, {_HIRED % ', available_share: 0, boot_minutes: 5, minimum_minutes: 60'}", held=HELD_FOUR
+    )
+    (rows, outcome, shares), (its_rows, its_outcome, its_shares) = found["refused"], found["held"]
+    assert_alike(rows, its_rows, "start", "end", "node", "outcome")
+    assert len(rows.hires) == 0
+    np.testing.assert_allclose(outcome.lines, its_outcome.lines, rtol=1e-9)
+    np.testing.assert_allclose(shares.fully_loaded, its_shares.fully_loaded, rtol=1e-9)
+
+
+SHARED = """\
+name: shared
+seed: 12
+horizon_days: 1
+workload:
+  tune: {kind: fine_tune, gpus: 4, arrivals: {law: poisson, rate_per_day: 20}, service_hours: 2}
+  chat:
+    kind: inference
+    arrivals: {law: poisson, rate_per_second: 0.02}
+    prompt_tokens: {law: lognormal, mean: 300, cv: 2}
+    output_tokens: {law: lognormal, mean: 100, cv: 1}
+plans:
+  always: {held: {box: BOX, chat: {SERVE, schedule: [{from_hour: 0, nodes: 3}]}}}}
+  apart: {held: {box: BOX, chat: {SERVE}}}}
+""".replace("BOX", "{gpus: 4, nodes: 3, usd_per_node_h: 8}").replace(
+    "SERVE",
+    "gpus: 4, nodes: 3, usd_per_node_h: 8, serve: {base_ms: 24, per_request_ms: 0.8, per_kv_token_us: 1.2, "
+    "per_prefill_token_us: 240, kv_tokens: 20000, max_num_seqs: 32, token_budget: 512",
+)
+
+
+def test_a_timetable_that_wants_all_nodes_always_is_two_fleets():
+    ready = Experiment.of(scenario(SHARED), 12)
+    work = ready.work(_REPLICATIONS)
+    always, apart = (ready.served(name, work) for name in ("always", "apart"))
+    assert ready.fleets["always"] == ready.fleets["apart"]
+    assert_alike(always.rows, apart.rows, "start", "end", "node", "outcome")
+    (_, _, one), (_, _, other) = always.requests[0], apart.requests[0]
+    assert len(one.differing(other)) == 0
+    bills = [ready.charged(name, each)[0] for name, each in (("always", always), ("apart", apart))]
+    np.testing.assert_allclose(bills[0].lines, bills[1].lines, rtol=1e-9)
+    np.testing.assert_allclose(bills[0].bills, 6 * 24 * 8, rtol=1e-9)
+
+
+# The same on random worlds
+
+
+def _worlds(count=120):
+    """Random worlds in which nodes come and go."""
+    return [each for each in map(elastic_worlds.world, range(count)) if each.fleet.hiring or each.fleet.fails]
+
+
+def _alike(each, other) -> bool:
+    """Tell whether two worlds come to the same, whatever their rules are called."""
+    rows, its = each.served(kernel.serve)[0], other.served(kernel.serve)[0]
+    return not len(rows.differing(its)) and rows.stints.same(its.stints) and rows.hires.same(its.hires)
+
+
+def test_checkpoints_longer_than_all_jobs_are_none():
+    looked = interrupted = 0
+    for each in _worlds():
+        if each.fleet.lent:
+            continue  # who is taken back gracefully saves what it has, if it saves at all
+        plain = replace(each, fleet=replace(each.fleet, recovery=Recovery(restart=2)))
+        rare = replace(each, fleet=replace(each.fleet, recovery=Recovery(10**6, 0, restart=2)))
+        assert _alike(plain, rare)
+        looked += 1
+        interrupted += np.count_nonzero(plain.served(kernel.serve)[0].interrupted)
+    assert looked > 40
+    assert interrupted > 100
+
+
+def test_nobody_gives_way_where_all_are_equal():
+    for each in _worlds():
+        paths = replace(each.paths, priority=np.full(len(each.paths), 3))
+        assert _alike(*(replace(each, paths=paths, fleet=replace(each.fleet, preempt=way)) for way in (False, True)))
+
+
+def test_preemption_lets_the_first_priority_see_none_of_the_others():
+    looked = 0
+    for number in range(200):
+        each = elastic_worlds.world(number)
+        first = each.paths.priority == 0
+        count = len(each.paths)
+        steady = replace(
+            each.fleet, hiring=None, lent=0, fails=False, preempt=True, nodes=max(1, each.fleet.nodes), backfill=False,
+            queue_limit=NEVER, gpus_per_node=1, recovery=Recovery(0),
+        )  # fmt: skip
+        paths = replace(each.paths, gpus=np.ones(count, np.int64), priority=np.where(first, 0, 1))
+        patient = replace(each.terms, patience=np.full(count, NEVER))
+        rows = kernel.serve(steady, paths, patient)
+        kept = np.concatenate(([0], np.cumsum(first)))
+        alone = replace(
+            paths,
+            offsets=kept[paths.offsets],
+            **{name: getattr(paths, name)[first] for name in ("arrival", "service", "gpus", "priority", "job_class")},
+            tokens=paths.tokens[first],
+        )
+        its = kernel.serve(
+            steady, alone, replace(patient, patience=patient.patience[first], api_time=patient.api_time[first])
+        )
+        assert np.array_equal(rows.start[first], its.start)
+        assert np.array_equal(rows.end[first], its.end)
+        looked += np.count_nonzero(first)
+    assert looked > 1000
+
+
+@pytest.mark.parametrize("preempt", [False, True], ids=["steady", "changing"])
+def test_more_held_nodes_never_lengthen_a_wait(preempt):
+    shorter = 0
+    for each in map(elastic_worlds.world, range(120)):
+        count = len(each.paths)
+        paths = replace(each.paths, gpus=np.ones(count, np.int64), priority=np.zeros(count, np.int64))
+        patient = replace(each.terms, patience=np.full(count, NEVER))
+        starts = []
+        for more in (0, 1, 2):
+            rows = kernel.serve(Fleet(1 + more, 1, each.fleet.horizon, preempt=preempt), paths, patient)
+            starts.append(np.where(rows.start < 0, NEVER, rows.start))
+        assert (starts[1] <= starts[0]).all()
+        assert (starts[2] <= starts[1]).all()
+        shorter += np.count_nonzero(starts[2] < starts[0])
+    assert shorter > 500
+
+
+def test_all_of_it_switched_on_but_nothing_happens_is_a_steady_fleet():
+    for each in map(elastic_worlds.world, range(120)):
+        steady = replace(
+            each.fleet, nodes=max(1, each.fleet.nodes), hiring=None, lent=0, fails=False, preempt=False,
+            recovery=Recovery(5, 0, 2),
+        )  # fmt: skip
+        fits = (each.paths.gpus <= steady.gpus_per_node).all()
+        if not fits:
+            continue
+        same = replace(each.paths, priority=np.zeros(len(each.paths), np.int64))
+        rows = kernel.serve(steady, same, each.terms)
+        its = kernel.serve(replace(steady, fails=True, preempt=True), same, each.terms)
+        assert not len(rows.differing(its))
+        ran = its.node >= 0
+        assert np.array_equal(np.sort(its.stints.job), np.flatnonzero(ran))
+
+
+def test_hours_are_ticks():  # the helpers of these tests
+    assert hiring(retry=0.5).retry == tick(0.5)
+    assert recovery(0.5, 0.25).interval == tick(0.5)

@@ -145,11 +145,9 @@ def table(swept: Swept) -> str:
             row = [f"{cell.at[RATE]:g}", name, with_interval(swept.added[name][k]), loaded, *measures, ranked]
             found.append(row)
     note = (
-        "added: to the bill of the serving fleet alone, which every plan holds. fully loaded: with its share, by GPU\n"
+        "added: to the bill of the serving fleet, which every plan holds. fully loaded: with the lent GPU time that it"
     )
-    return (
-        grid_text(HEAD, found) + f"\n{note}time, of the nodes that it uses; what it pays of the nights, chat is spared."
-    )
+    return grid_text(HEAD, found) + f"\n{note}\nuses, at the rate of the node; that much is taken off what chat pays."
 
 
 PAIRS = (
@@ -195,13 +193,17 @@ def reach(swept: Swept) -> str:
     told = f"The nights suffice up to {swept.per_day[k]:g} runs a day: 95 % start within {shared.wait_p95_h[k]:.3g} h"
     if k + 1 < len(swept.grid.cells):
         told += f"; at {swept.per_day[k + 1]:g} {swept.grid.cells[k + 1].result['plans']['shared']['reason']}"
-    return f"{told}."
+    loaded = swept.grid.cells[k].result["plans"]["shared"]["classes"]["tuning"]["cost_per_job_usd"]["fully_loaded"]
+    cost = with_interval(loaded["mean"])
+    return (
+        f"{told}.\nFully loaded, a run costs {cost} USD there: the use of the node that chat is spared, no new money."
+    )
 
 
 def paid_nights(scenario: Scenario) -> str:
     """Say what priced nights pay."""
     usd = night_usd_per_day(scenario)
-    return f"Priced: {usd:.0f} USD a day, what the lent node costs held for good beyond hired by day."
+    return f"Priced nights pay {usd:.0f} USD a day: what the lent node costs held for good beyond hired by day."
 
 
 def verdict(swept: Swept) -> str:
@@ -265,7 +267,7 @@ def main() -> None:
         [swept.meeting("separate", "on_demand"), swept.meeting("shared_priced", "on_demand")],
         swept.grid.scenario.equal_work.wait_p95_hours,
         provenance(swept.grid.cells[0].result),
-        note=f"{TIMELESS} {paid_nights(swept.grid.scenario)}",
+        note=f"{paid_nights(swept.grid.scenario)}\n{TIMELESS}",
         title=title_of(swept),
     )
     files = sim.charts.save(figure, folder, "night_fill")

@@ -22,7 +22,7 @@ import numpy as np
 
 import sim
 from sim.charts.checkpoints import Saving, cost_by_interval, saving_finding, span
-from sim.charts.words import provenance
+from sim.charts.words import around, provenance
 from sim.cli.app import guarded
 from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 LIFETIMES_H = (2.0, 10.0, 50.0)
 INTERVALS_MIN = tuple(float(f"{2 * 2 ** (k / 2):.3g}") for k in range(17))  # 2 minutes to 8.5 h
 LONGEST = 10.0  # times the work: a run that would take longer by formula is not simulated, for it hardly ever ends
-UNDONE = 0.02  # share of the runs that may not have ended when the year does; else the plan does not do the work
+UNDONE = 0.02  # share of the runs that may not have ended when the clock stops, beyond those that only came too late
 WITHIN = 0.01  # of the least cost: how flat the curve is
 KEY, LIFE, TRACE = "plans.spot.checkpoints", "plans.spot.hired.p4d.lifetime_hours", "plans.spot.hired.p4d.trace"
 
@@ -57,7 +57,8 @@ class Row:
 
     def does_the_work(self, minutes: float) -> bool:
         each = self.plan(minutes)["classes"]["tuning"]
-        ended = each["unfinished"].value <= UNDONE * each["jobs"].value
+        late = work_h(self.scenario) / self.scenario.horizon_hours
+        ended = each["unfinished"].value <= (UNDONE + late) * each["jobs"].value
         return bool(self.plan(minutes)["eligible"] and ended)
 
     def usd(self, minutes: float) -> Estimate:
@@ -83,6 +84,11 @@ class Row:
         """The best interval by formula, at least what a checkpoint takes; none where nothing is taken back."""
         cost = cost_min(self.scenario)
         return (max(cost, float(f"{60 * best_interval_h(cost / 60, self.rate):.4g}")),) if self.rate else ()
+
+    @property
+    def ends(self) -> bool:
+        """Whether runs end at any interval but the formula's."""
+        return any(self.does_the_work(minutes) for minutes in self.swept if minutes not in self.formula_min)
 
     @property
     def least(self) -> float:
@@ -239,7 +245,7 @@ def table(rows: Sequence[Row]) -> str:
             name = {0.0: "always, free", math.inf: "never"}.get(minutes, f"{minutes:.3g} min")
             found.append([row.name, f"{mark} {name}".strip(), *_cells(row, minutes)])
     note = "*: the cheapest interval simulated; =: the best by formula. Shares are of the paid GPU time.\n"
-    undone = f"no end: more than {100 * UNDONE:g} % of the runs do not end within the year"
+    undone = f"no end: more than {100 * UNDONE:g} % of the runs do not end before the clock stops"
     return grid_text([*HEAD, "h to the end, p95"], found) + f"\n{note}{undone}, or (not simulated) hardly ever would."
 
 
@@ -265,6 +271,8 @@ def verdict(rows: Sequence[Row], curves: Sequence[Saving], on_demand: Estimate, 
         text += f"; within {100 * WITHIN:g} % of that from {span(flat[0] / 60)} to {span(flat[-1] / 60)}"
         if row.formula_min:
             text += f".\n  By formula {span(curve.best_h)}, simulated {_apart(dearer(row))} than that"
+        ends = number(row.plan(row.least)["classes"]["tuning"]["sojourn_h"]["p95"].value)
+        text += f".\n  95 % of the runs have ended {ends} h after they came"
         lines.append(f"{text}.\n  {_loses(curve, on_demand)}")
     return "\n".join(lines)
 
@@ -281,9 +289,8 @@ def _loses(curve: Saving, on_demand: Estimate) -> str:
     """Say when a run on spot is dearer than on-demand."""
     never, other = curve.never, on_demand.value or math.nan
     if curve.limit.value is not None:
-        low, high = (None if end is None else span(end) for end in (curve.limit.low, curve.limit.high))
-        ends = f" [{low}, {high}]" if low and high else ""
-        return f"On-demand is cheaper where it is saved less often than every {span(curve.limit.value)}{ends}."
+        at = around(curve.limit, " h")
+        return f"On-demand is cheaper where it is saved less often than every {at}."
     if never.value is None:
         return "Saved at any interval that lets it end, spot is cheaper; saved never, it hardly ever ends."
     than = "still cheaper" if never.value < other else "dearer"
@@ -347,6 +354,10 @@ def main() -> None:
     rows = rows_of(scenario, log)
     for row in rows:
         simulate(row, intervals, reps, arguments.jobs)
+    for row in [row for row in rows if not row.ends]:
+        print(f"nodes taken back {row.name}: runs do not end, however often they save their work\n")
+    if not (rows := [row for row in rows if row.ends]):
+        raise InputError.one("spot.yaml", "must have runs that end within horizon_days at some interval")
     bills = study.outcomes["on_demand"].bills
     curves = [curve_of(row, bills) for row in rows]
     title = saving_finding(curves, on_demand, work_h(scenario))

@@ -21,7 +21,7 @@ _LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.8, 0.15, 4.1, 0.3, 1.9, 0.62
 
 _MARKS = (1 / 60, 1 / 30, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _ROUND = [step * 10.0**decade for decade in range(-2, 7) for step in (1, 2, 3, 5, 7)]
-_COLUMNS = (0.15, 0.315, 0.575)
+_COLUMNS = (0.175, 0.335, 0.585)
 """Where the list of the cheapest intervals stands, in parts of the panel's width."""
 
 _BESIDE = 1.9
@@ -221,8 +221,8 @@ def _minima(axes: Axes, curves: Sequence[Saving], look: Sequence[Look], crowded:
     over: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "size": SMALL_SIZE}
     for text, x in (
         ("taken back", _COLUMNS[0]),
-        ("cheapest (circle)", _COLUMNS[1]),
-        ("by formula (diamond)", _COLUMNS[2]),
+        ("cheapest \u25cb", _COLUMNS[1]),
+        ("by formula \u25c7", _COLUMNS[2]),
     ):
         write(axes, x, top, text, **{**over, "color": GREY})
     for k, (curve, mine) in enumerate(zip(curves, look, strict=False)):

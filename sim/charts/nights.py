@@ -100,9 +100,7 @@ def runs_beside_serving(
         Above: USD that a run adds to the bill, where the way does the work. Below: wait p95 in hours.
     """
     with theme():
-        lines = (
-            "Money: mean, with its 95 % interval as a band; linear below 2 USD, for it holds 0. Dotted below: too late."
-        )
+        lines = "Money: mean, with its 95 % interval as a band; linear below 2 USD, for it holds 0. Dotted: too late."
         page = sheet(title, "\n".join([lines, *([note] if note else [])]), source, _body())
         right = 0.55 + max(inches(text, 0.076, SMALL_SIZE) for way in ways for text in (way.name, f"{way.note} 00 h"))
         upper = page.axes(_LEFT, right, _OVER, _UPPER)

@@ -21,7 +21,7 @@ _LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.8, 0.15, 4.1, 0.3, 1.9, 0.62
 
 _MARKS = (1 / 60, 1 / 30, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _ROUND = [step * 10.0**decade for decade in range(-2, 7) for step in (1, 2, 3, 5, 7)]
-_COLUMNS = (0.175, 0.335, 0.585)
+_COLUMNS = (0.165, 0.325, 0.57)
 """Where the list of the cheapest intervals stands, in parts of the panel's width."""
 
 _BESIDE = 1.9

@@ -18,6 +18,7 @@ ON_KERNELS = [
     "tests/test_serving.py",
     "tests/test_money_requests.py",
     "tests/test_money_elastic.py",
+    "tests/test_money_adds_up.py",
 ]
 OUT_OF_RANGE = """
 import numpy as np

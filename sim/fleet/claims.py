@@ -14,9 +14,9 @@ def _give(free: Ticks, next_node: Ticks, node: int, gpus: int, size: int, sign: 
     """Count the GPUs of a job as free, or as taken again; tell how many more nodes have what is needed."""
     gained = 0
     while gpus > 0:
-        had = free[node] >= need
+        gained -= int(free[node] >= need)
         free[node] += sign * min(gpus, size)
-        gained += (free[node] >= need) - had
+        gained += int(free[node] >= need)
         gpus -= size
         node = next_node[node]
     return gained
@@ -31,7 +31,7 @@ def earliest_start(
     need, missing = min(gpus[job], size), max(1, gpus[job] // size)
     for node in range(len(free)):
         free[node] = of_nodes[0, node]
-        missing -= free[node] >= need
+        missing -= int(free[node] >= need)
     for k in range(n_running):
         ends[k], running[k] = of_running[0, k], of_running[1, k]
     for node in range(len(back)):
@@ -69,7 +69,7 @@ def victims(
     need, missing = min(gpus[head], size), max(1, gpus[head] // size)
     for node in range(len(free)):
         free[node] = of_nodes[0, node]
-        missing -= free[node] >= need
+        missing -= int(free[node] >= need)
     n_lower = n_found = 0
     for k in range(n_running):
         job = of_running[1, k]

@@ -45,6 +45,7 @@ _HIRING = attrgetter("maximum", "after", "idle_release", "retry", "binding")
 _RECOVERY = attrgetter("interval", "cost", "restart")
 _UNTIL, _RESTART, _WRITING, _LOST = 4, 5, 6, 7
 
+
 @kernel
 def _tightest(count: Ticks, gpus: int) -> int:
     """Find the least number of free GPUs that suffices and that some node has; -1 for none."""
@@ -476,7 +477,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
                 if changing:
                     # Orders: as many as the jobs call for that have waited long enough.
                     if hiring:
-                        wanted = max(0, min(maximum - n_up, (demand + SHARE - 1) >> 32))
+                        wanted = max(0, min(maximum - n_up, ((demand + SHARE - 1) >> 32) - count[size]))
                         while n_orders > wanted:
                             n_orders -= 1
                             node = on_order[n_orders]

@@ -1,7 +1,8 @@
 """Hired nodes of the SimPy fleet: who is ordered, refused, cancelled, given back.
 
-At each dispatch there are as many nodes on order as the jobs call for that have waited long enough, up to the maximum;
-what is too much is cancelled, the latest order first. The k-th order takes the k-th boot and the k-th lifetime.
+At each dispatch there are as many nodes on order as the jobs call for that have waited long enough, less the nodes that
+are wholly free, up to the maximum; what is too much is cancelled, the latest order first. The k-th order takes the k-th
+boot and the k-th lifetime.
 """
 
 from dataclasses import dataclass
@@ -66,9 +67,9 @@ class Market:
             return [0]
         return self.supply[node - self.first if len(self.supply) > 1 else 0]
 
-    def wanted(self, waiting: list[Job], now: int) -> int:
-        """Count the nodes that ought to be on order."""
-        return max(0, min(self.rules.maximum - len(self.present()), self.calls(waiting, now)))
+    def wanted(self, waiting: list[Job], idle: int, now: int) -> int:
+        """Count the nodes that ought to be on order, where so many are idle: a job may be waiting for more of them."""
+        return max(0, min(self.rules.maximum - len(self.present()), self.calls(waiting, now) - idle))
 
     def ask(self, now: int) -> Hire | None:
         """Ask for a node; None where it is refused, and then nobody asks for a while."""

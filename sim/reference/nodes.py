@@ -273,7 +273,8 @@ class Nodes:
     def hire(self) -> None:
         """Order nodes, or cancel orders, until as many are on order as the waiting jobs call for."""
         market = self.market
-        wanted = market.wanted(self.waiting, self.now)
+        idle = sum(node.free == self.size for node in self.nodes)
+        wanted = market.wanted(self.waiting, idle, self.now)
         while len(market.on_order) > wanted:
             self.dismiss(market.on_order[-1])
         while len(market.on_order) < wanted and self.now >= market.ask_again:

@@ -260,8 +260,8 @@ def test_probes_of_requests(tmp_path):
     assert [row for row in run_case(case(tmp_path, REQUESTS)) if not row["pass"]] == []
 
 
-# Two jobs on one GPU hired when they come: a boot of a quarter of an hour each, kept for an hour; the second gives way at
-# 5 h by an urgent one of half an hour, and begins anew.
+# Two jobs on one GPU that is hired when they come: a boot of a quarter of an hour each, kept for an hour; the second
+# gives way at 5 h to an urgent one of half an hour, and begins anew.
 NODES = """
 id: nodes
 scenario:

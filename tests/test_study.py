@@ -144,6 +144,7 @@ def test_a_fold_by_hand():
         "attributed": 130,
         "fully_loaded": 134,
         "interruptions": 0,
+        "undone": 0,
     }
     assert {name: each.tolist() for name, each in found.values.items()} == {
         "wait_h": [6, 3, 2],

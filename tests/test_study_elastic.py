@@ -249,3 +249,17 @@ def test_frames_of_stints_and_hires(study):
     assert set(lent.hires("shared")["group"]) == {"chat"}
     with pytest.raises(InputError, match="plan"):
         study.stints("spott")
+
+
+def test_a_plan_whose_jobs_never_end_is_not_ranked():
+    # Runs of 24 h on nodes that live 3 h, without checkpoints: hardly one ends.
+    spot = NODE | {"rate": "spot", "lifetime_hours": {"law": "exponential", "mean": 3}}
+    world = {"workload.tuning.hours_per_million_tokens": 24, "horizon_days": 90, "plans.spot": {"hired": {"p4d": spot}}}
+    found = run(scenario(settings=world), replications=2).result
+    assert not found["plans"]["spot"]["eligible"]
+    assert (
+        "were interrupted and had not ended when the clock stopped (at most 1 % may)"
+        in found["plans"]["spot"]["reason"]
+    )
+    assert found["plans"]["on_demand"]["eligible"]
+    assert found["comparison"]["probability_cheapest"]["spot"].value is None

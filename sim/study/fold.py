@@ -30,8 +30,12 @@ SUMS: Final = (
     "attributed",
     "fully_loaded",
     "interruptions",
+    "undone",
 )
-"""What is summed over the counted jobs of a class in a replication: numbers, hours, millions of tokens, USD."""
+"""What is summed over the counted jobs of a class in a replication: numbers, hours, millions of tokens, USD.
+
+Undone: jobs that were interrupted and had not ended when the clock stopped.
+"""
 
 (
     _JOBS,
@@ -50,6 +54,7 @@ SUMS: Final = (
     _ATTRIBUTED,
     _FULLY_LOADED,
     _INTERRUPTIONS,
+    _UNDONE,
 ) = range(len(SUMS))
 
 MEASURES: Final = {
@@ -230,6 +235,8 @@ def fold(paths: Paths, rows: Rows, charges: Shares, wanted: int, overflows: bool
         mine = (paths.job_class == wanted) & (paths.arrival >= opens)
         of_job = np.repeat(np.arange(paths.replications), np.diff(paths.offsets))
         sums[:, _INTERRUPTIONS] = np.bincount(of_job[mine], rows.interrupted[mine], paths.replications)
+        undone = mine & (rows.interrupted > 0) & (rows.end > closes)
+        sums[:, _UNDONE] = np.bincount(of_job[undone], minlength=paths.replications)
     values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
     return Fold(
         OF_TUNES, sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)}

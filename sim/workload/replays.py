@@ -1,17 +1,18 @@
 """Logs of spot nodes that came and went, as windows of time in which nodes can be had. Not here: who hires them.
 
 A log has no header and one of two forms. ``ms,add,node`` and ``ms,remove,node``: a node takes the lowest slot that is
-free and was not freed at the same instant. ``date, time, count``: slots 0 to count - 1 are up, so a fall takes the
-highest. A monitor that writes its next signs of life beforehand puts rows out of order: a row up to five minutes
-earlier than the latest takes over from its instant; anything earlier is refused. The log begins with its first row and
-ends with its latest; what that row says lasts no time.
+free and was not freed at the same instant. ``date, time, count``: a rise fills the lowest free slots, a fall takes any
+of those that are up, by chance (alike in every study, for the log does not say which). A monitor that writes its next
+signs of life beforehand puts rows out of order: a row up to five minutes earlier than the latest takes over from its
+instant; anything earlier is refused. The log begins with its first row and ends with its latest; what that row says
+lasts no time.
 """
 
 import csv
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,9 @@ MOST_CHANGES, MOST_SLOTS = 1_000_000, 10_000
 
 MOST_INSTANTS = 20_000_000
 """Instants of all slots over one horizon: more would not fit into memory."""
+
+_CHANCE = 2021
+"""Seed of what a log of counts leaves open."""
 
 _AHEAD = 5 * 60 * 1_000_000
 _FORMS = "`0,add,node1`, `0,remove,node1` or `2021-12-11, 11:11:30, 55`"
@@ -144,10 +148,10 @@ class _Counts:
 
     def take(self, row: list[str], where: str) -> None:
         """Read a row: a date, a time, a number of nodes."""
-        date, time, count = (cell.strip() for cell in row)
+        date, time, told = (cell.strip() for cell in row)
         try:
             now = round(instant(f"{date} {time}"))
-            nodes = 0 if count == "0" else int(_COUNT(count))
+            nodes = 0 if told == "0" else int(_COUNT(told))
         except ValueError as broken:
             self.sheet.refuse(where, f"{broken.args[0]}, got {', '.join(row)[:40]!r}")
             return
@@ -174,12 +178,17 @@ class _Counts:
 
     @property
     def changes(self) -> list[tuple[int, int, bool]]:
-        """Each slot that comes up or goes down, and when."""
-        found, up = [], 0
+        """Each slot that comes up or goes down, and when: the lowest that are free, any of those that are up."""
+        found: list[tuple[int, int, bool]] = []
+        up: list[int] = []
+        chance = np.random.Generator(np.random.Philox(_CHANCE))
         for now, nodes in self.counts:
-            found += [(now, slot, True) for slot in range(up, nodes)]
-            found += [(now, slot, False) for slot in range(nodes, up)]
-            up = nodes
+            taken = set(up)
+            free = (slot for slot in count() if slot not in taken)
+            come = [slot for slot, _ in zip(free, range(nodes - len(up)), strict=False)]
+            go = [up.pop(int(chance.integers(len(up)))) for _ in range(len(up) - nodes)]
+            up += come
+            found += [(now, slot, True) for slot in come] + [(now, slot, False) for slot in go]
         return found
 
 

@@ -78,6 +78,16 @@ def test_no_node_goes_back_while_somebody_waits(serve):
 
 
 @served()
+def test_a_node_is_kept_from_when_nobody_waits_any_more(serve):
+    # As above, but the second loses patience at 2: its order is cancelled, and the first node goes half an hour later.
+    rules = elastic(gpus=2, hiring=hiring(maximum=2, idle_release=0.5))
+    paths = jobs([0, 0.5], 1, gpus=[2, 4])
+    rows = serve(rules, paths, terms(paths, patience=1.5), happens(rules, [0, 3]))
+    assert table(rows) == [(0, 1, 0, HIRED), (2, 3, -1, API)]
+    assert hires(rows) == [(0, 0, 0, 2.5), (1, 0.5, None, 2)]
+
+
+@served()
 def test_small_jobs_call_for_one_node_together(serve):
     # Four jobs of a GPU fill one node of four; the fifth calls for another.
     rules, paths = elastic(gpus=4, hiring=hiring()), jobs([0, 0, 0, 0, 0.25], 1)
@@ -111,7 +121,48 @@ def test_what_runs_out_is_named(serve, what, drawn):
     assert short.value.what == what
 
 
+@served()
+def test_who_finds_the_queue_full_takes_no_order_along(serve):
+    # The held node is busy until 2 and one may wait. The third goes to the API at once; its order is cancelled.
+    rules, paths = elastic(1, queue_limit=1, hiring=hiring()), jobs([0, 0.5, 1], [2, 1, 1])
+    rows = serve(rules, paths, terms(paths, api=5), happens(rules, [4, 4]))
+    assert table(rows) == [(0, 2, 0, HELD), (2, 3, 0, HELD), (1, 6, -1, API)]
+    assert hires(rows) == [(1, 0.5, None, 2), (2, 1, None, 1)]
+
+
 # By hand: nodes taken away
+
+
+@served()
+def test_an_order_is_lost_when_its_supply_ends(serve):
+    # Ordered at 0, lost at 1 before it is ready; refused until the supply is back, ready at 4.5.
+    rules, paths = elastic(hiring=hiring(1, binding=True)), jobs([0], 2)
+    given = replace(happens(rules, [2, 2], slots=1), supply=np.array([[[0, tick(1), tick(2.25), NEVER]]]))
+    rows = serve(rules, paths, terms(paths), given)
+    assert table(rows) == [(4.5, 6.5, 0, HIRED)]
+    assert hires(rows) == [(0, 0, None, 1), (0, 2.5, 4.5, 6.5)]
+    assert rows.interrupted.tolist() == [0]
+
+
+@served()
+def test_a_lifetime_counts_from_ready(serve):
+    # Ready at 2, taken back at 3; the next one at 5, for ever.
+    rules, paths = elastic(hiring=hiring(), recovery=recovery(0)), jobs([0], 1.5)
+    rows = serve(rules, paths, terms(paths), happens(rules, [2, 2], lifetimes=[1]))
+    assert table(rows) == [(2, 5.5, 0, HIRED)]
+    assert hires(rows) == [(0, 0, 2, 3), (0, 3, 5, 5.5)]
+
+
+@served()
+@pytest.mark.parametrize("binding", [True, False])
+def test_a_supply_that_ends(serve, binding):
+    # Supplied until 1 and from 2.25 on. A binding one takes the node at 1; asked at 1 and at 1.5, 2 and 2.5.
+    rules, paths = elastic(hiring=hiring(1, binding=binding), recovery=recovery(0)), jobs([0], 2)
+    given = replace(happens(rules, [0, 0], slots=1), supply=np.array([[[0, tick(1), tick(2.25), NEVER]]]))
+    rows = serve(rules, paths, terms(paths), given)
+    end = 3.5 if binding else 2
+    assert table(rows) == [(0, end, 0, HIRED)]
+    assert hires(rows) == ([(0, 0, 0, 1), (0, 2.5, 2.5, 3.5)] if binding else [(0, 0, 0, 2)])
 
 
 @served()

@@ -506,6 +506,8 @@ def test_an_invariant_of_requests_can_fail(monkeypatch, column, check):
         ("rows", "start", 1, "rows_agree_with_stints"),
         ("stints", "restart", 1, "losses_have_causes"),
         ("hires", "left", 1, "hires_of_one_slot_follow_each_other"),
+        ("hires", "ready", 1, "hires_take_their_boot_and_lifetime_in_turn"),
+        ("hires", "left", 2, "hires_take_their_boot_and_lifetime_in_turn"),
         ("hires", "ordered", -1, "hires_stay_within_the_maximum"),
         ("hires", "ready", NEVER, "orders_are_supplied_and_cancelled_ones_run_nobody"),
     ],

@@ -238,6 +238,22 @@ def hires_of_one_slot_follow_each_other() -> Found:
     return _over(_hires_apart)
 
 
+def _drawn(each: Scene) -> Found:
+    hires, hazards, horizon = each.hires, each.hazards, each.fleet.horizon
+    number = np.arange(len(hires)) - hires.offsets[each.of_hires]
+    boot, lifetime = hazards.boot[each.of_hires, number], hazards.lifetime[each.of_hires, number]
+    ready = hires.ready < NEVER
+    right = np.where(ready, hires.ready == hires.ordered + boot, hires.left <= hires.ordered + boot)
+    ends = hires.ordered + boot + np.minimum(lifetime, NEVER // 2)
+    right &= (hires.left <= ends) | (ends >= horizon)
+    return len(hires), int(np.count_nonzero(~right))
+
+
+def hires_take_their_boot_and_lifetime_in_turn() -> Found:
+    """Each hire is ready after the boot of its number, unless it is gone before, and stays no longer than its lifetime."""
+    return _over(_drawn)
+
+
 def _within_maximum(each: Scene) -> Found:
     if each.fleet.hiring is None:
         return 0, int(len(each.hires) > 0)
@@ -278,6 +294,7 @@ CHECKS: Final[tuple[Callable[[], Found], ...]] = (
     rows_agree_with_stints,
     losses_have_causes,
     hires_of_one_slot_follow_each_other,
+    hires_take_their_boot_and_lifetime_in_turn,
     hires_stay_within_the_maximum,
     orders_are_supplied_and_cancelled_ones_run_nobody,
 )

@@ -162,6 +162,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
 
         Its parts are marked. Queue: one doubly linked list a priority level (``head``, ``tail``, ``later``,
         ``earlier``). Whoever leaves it sets its outcome; a patience timer of such a job is dropped when it comes up.
+        ``calling``: 1 for a waiting job that calls for a node, -1 for an interrupted one that will (in ``recalls``).
         """
         timers, timed, later, earlier = of_jobs[0], of_jobs[1], of_jobs[2], of_jobs[3]
         ends, running = of_running[0], of_running[1]
@@ -173,6 +174,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
         back = of_nodes[3, : total if changing else 0]
         if changing:
             work, first_stint, losing, at_level = of_jobs[4], of_jobs[5], of_running[4], of_levels[2]
+            recalls, recalled, lost_at, calling = of_jobs[6], of_jobs[7], of_jobs[8], of_jobs[9]
             state, pointer, dies, idle_since, of_hire = of_slots[0], of_slots[1], of_slots[2], of_slots[3], of_slots[4]
             on_order, going, checks = of_slots[5], of_slots[6], of_slots[7]
             lent, preempt, maximum, after, idle_release, retry, binding, interval, cost, restart, shift = rules
@@ -205,7 +207,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         move(shelves, low_word, count, free, words, node, -size)
                         if node < owned and pointer[node] < switches:
                             back[node] = windows[r, node, pointer[node]]
-                n_hires = n_asked = n_orders = n_up = n_losing = n_going = demand = 0
+                n_hires = n_asked = n_orders = n_up = n_losing = n_going = n_recalls = demand = 0
                 ask_again, ask_next, quiet_since, late, suspended = 0, NEVER, 0, NEVER, False
                 ripening = first
             while True:
@@ -227,6 +229,8 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             ripening += 1
                         if ripening < arriving:
                             change = min(change, arrival[ripening] + after)
+                        if n_recalls > 0:
+                            change = min(change, recalls[0])
                     if change < horizon and change <= now:
                         now, event = change, _CHANGE
                 if n_running > 0 and ends[0] < horizon and ends[0] <= now:
@@ -330,10 +334,25 @@ def _kernel(changing: bool) -> Callable[..., int]:
                                     n_up -= 1
                         if ask_next <= now:
                             ask_next = NEVER
+                        # Who has waited long enough to call for a node: since arrival, or since the last interruption.
                         while after > 0 and ripening < arriving and arrival[ripening] + after <= now:
                             if outcome[ripening] == NOT_STARTED:
                                 demand += _share(shares, gpus[ripening], size)
+                                calling[ripening - first] = 1
                             ripening += 1
+                        while n_recalls > 0 and recalls[0] <= now:
+                            job = recalled[0]
+                            drop(recalls, recalled, n_recalls)
+                            n_recalls -= 1
+                            calling[job - first] = 0
+                            due = lost_at[job - first] + after
+                            if lost_at[job - first] >= 0 and due <= now:
+                                demand += _share(shares, gpus[job], size)
+                                calling[job - first] = 1
+                            elif lost_at[job - first] >= 0:
+                                push(recalls, recalled, n_recalls, due, job)
+                                n_recalls += 1
+                                calling[job - first] = -1
                 elif event == _PATIENCE_END:
                     while n_timers > 0 and timers[0] == now:
                         job = timed[0]
@@ -343,7 +362,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             start[job], end[job], outcome[job] = now, now + api_time[job], API
                             n_waiting -= 1
                             leave(head, tail, later, earlier, level[job], job, first)
-                            if changing and hiring and job < ripening:
+                            if changing and calling[job - first] > 0:
                                 demand -= _share(shares, gpus[job], size)
                     if changing:
                         late = NEVER
@@ -354,8 +373,10 @@ def _kernel(changing: bool) -> Callable[..., int]:
                     join(head, tail, later, earlier, level[newcomer], newcomer, first)
                     if changing:
                         work[newcomer - first] = service[newcomer]
+                        lost_at[newcomer - first], calling[newcomer - first] = -1, 0
                         if after == 0 and hiring:
                             demand += _share(shares, gpus[newcomer], size)
+                            calling[newcomer - first] = 1
                             ripening = arriving
                 elif changing:
                     late = NEVER
@@ -391,7 +412,14 @@ def _kernel(changing: bool) -> Callable[..., int]:
                             n_running -= 1
                             at_level[level[job]] -= 1
                             n_waiting += 1
-                            demand += _share(shares, gpus[job], size)
+                            lost_at[job - first] = now
+                            if after == 0 and hiring:
+                                demand += _share(shares, gpus[job], size)
+                                calling[job - first] = 1
+                            elif hiring and calling[job - first] == 0:
+                                push(recalls, recalled, n_recalls, now + after, job)
+                                n_recalls += 1
+                                calling[job - first] = -1
                             rejoin(head, tail, later, earlier, level[job], job, first)
                         for k in range(n_going):
                             move(shelves, low_word, count, free, words, going[k], -free[going[k]])
@@ -438,8 +466,10 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         following = later[job - first]
                         leave(head, tail, later, earlier, queue, job, first)
                         if changing:
-                            if hiring and (interrupted[job] > 0 or job < ripening):
+                            lost_at[job - first] = -1
+                            if calling[job - first] > 0:
                                 demand -= _share(shares, gpus[job], size)
+                                calling[job - first] = 0
                             if n_stints + total > stints.shape[1]:
                                 return _NO_STINT
                             first_stint[job - first] = n_stints
@@ -536,7 +566,7 @@ def _kernel(changing: bool) -> Callable[..., int]:
                         leave(head, tail, later, earlier, level[newcomer], newcomer, first)
                         if changing:
                             late = now
-                            if hiring and newcomer < ripening:
+                            if calling[newcomer - first] > 0:
                                 demand -= _share(shares, gpus[newcomer], size)
                     elif patience[newcomer] < NEVER:
                         push(timers, timed, n_timers, now + patience[newcomer], newcomer)
@@ -674,7 +704,7 @@ def _arguments(fleet: Fleet, paths: Paths, terms: Terms, rows: Rows, total: int)
         rows.end,
         rows.node,
         rows.outcome,
-        np.empty((6, most), np.int64),
+        np.empty((10, most), np.int64),
         np.empty((5, seats + total), np.int64),
         np.empty((3, len(used)), np.int64),
         of_sizes,

@@ -15,6 +15,8 @@ class Job:
     ----------
     work : int
         Ticks of its service that are not yet saved.
+    waits_since : int
+        When it arrived, or was interrupted last.
     began, ends : int
         Of its last stint.
     nodes : list of int
@@ -31,6 +33,7 @@ class Job:
     patience: int
     api_time: int
     started: simpy.Event
+    waits_since: int
     nodes: list[int] = field(default_factory=list)
     stints: list[int] = field(default_factory=list)
     began: int = -1
@@ -42,7 +45,7 @@ class Job:
         """Take a job from its row; SimPy wants plain integers, not numpy's."""
         columns = (paths.arrival, paths.service, paths.gpus, paths.priority, terms.patience, terms.api_time)
         arrival, service, gpus, priority, patience, api_time = (int(column[row]) for column in columns)
-        return cls(row, arrival, service, gpus, priority, patience, api_time, env.event())
+        return cls(row, arrival, service, gpus, priority, patience, api_time, env.event(), arrival)
 
     @property
     def place(self) -> tuple[int, int]:

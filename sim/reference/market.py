@@ -49,7 +49,7 @@ class Market:
     def calls(self, waiting: list[Job], now: int) -> int:
         """Count the nodes that the jobs would fill that have waited long enough."""
         size, after = self.fleet.gpus_per_node, self.rules.after
-        called = [share_of_node(job.gpus, size) for job in waiting if job.interrupted or now - job.arrival >= after]
+        called = [share_of_node(job.gpus, size) for job in waiting if now - job.waits_since >= after]
         return -(-sum(called) // SHARE)
 
     def present(self) -> list[Hire]:

@@ -77,8 +77,6 @@ class Nodes:
         """Let a job arrive, wait and run."""
         yield self.at(job.arrival, ARRIVAL)
         self.wait(job)
-        if self.fleet.hiring is not None and self.fleet.hiring.after > 0:
-            self.dispatch_at(job.arrival + self.fleet.hiring.after)
         yield self.at(self.now, DOOR)
         if job.never_started and len(self.waiting) - 1 >= self.fleet.queue_limit:
             self.overflow(job)
@@ -91,9 +89,12 @@ class Nodes:
                 self.ask_for_dispatch(LATE_DISPATCH)
 
     def wait(self, job: Job) -> None:
-        """Put a job at its place in the queue."""
+        """Put a job at its place in the queue; in time it may call for a node."""
         insort(self.waiting, job, key=lambda other: other.place)
+        job.waits_since = self.now
         self.ask_for_dispatch(DISPATCH)
+        if self.fleet.hiring is not None and self.fleet.hiring.after > 0:
+            self.dispatch_at(self.now + self.fleet.hiring.after)
 
     def overflow(self, job: Job) -> None:
         """Hand a waiting job to the API."""

@@ -136,6 +136,7 @@ def world(number: int) -> ElasticWorld:
 def _hiring(rng: np.random.Generator) -> tuple[Hiring, int]:
     """Draw the rules by which nodes are hired, and how many there can be before more are drawn."""
     slots, binding = int(rng.integers(1, 5)), bool(rng.random() < 0.3)
+    slots += 32 * int(rng.random() < 0.2)  # so many that the kernel marks them in more than one word
     endless = not binding and rng.random() < 0.4
     return Hiring(
         maximum=NEVER if endless else slots,

@@ -250,7 +250,7 @@ def _drawn(each: Scene) -> Found:
 
 
 def hires_take_their_boot_and_lifetime_in_turn() -> Found:
-    """Each hire is ready after the boot of its number, unless it is gone before, and stays no longer than its lifetime."""
+    """Each hire is ready after the boot of its number, if it is not gone before, and is gone after its lifetime."""
     return _over(_drawn)
 
 

@@ -1,16 +1,21 @@
-"""What a million tokens cost against load: an H100 of your own, an API, and the H100 that overflows to the API.
+"""What a million tokens cost against load: an H100 of your own, hired H100s that come and go, an API, and both.
 
     python experiments/cost_per_token.py [--data DIR] [--serve FILE] [--reps 10] [--out outputs/cost_per_token]
 
-Sweeps scenarios/chat.yaml from nearly idle to more than the node can carry. Below --data, FLEETECON_DATA or
-../shared/data it looks for perf/vllm_cost_meter/chat_512_256.csv (vllm-cost-meter, MIT; arXiv 2606.11690): the same
-model, GPU, price and requests, measured. Each of its runs is simulated as it was measured, as one short run, and the
-errors are told. --serve takes another pace: a YAML file with a `serve` block, as `fleetecon fit` prints it.
+Sweeps scenarios/chat.yaml from a request every few minutes to more than two nodes can carry. Beside its plans:
+`autoscaled`, up to 4 hired nodes by the number of requests, none where none come, each billed from its order; and
+`scarce`, the same where only 2 can be had: who finds none ready, or all full, goes to the API.
+
+Below --data, FLEETECON_DATA or ../shared/data it looks for perf/vllm_cost_meter/chat_512_256.csv (vllm-cost-meter, MIT;
+arXiv 2606.11690): the same model, GPU, price and requests, measured. Each of its runs is simulated as it was measured,
+as one short run, and the errors are told. --serve takes another pace: a YAML file with a `serve` block, as `fleetecon
+fit` prints it.
 """
 
 import argparse
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +29,36 @@ from sim.cli.app import guarded
 from sim.faults import InputError
 from sim.files import output_folder, shipped, write
 from sim.scenario import Tree, as_values, build, load, read_tree
+from sim.study.grid import Cell
 from sim.tables import break_even_text, grid_text, number, sweep_csv, with_interval
 
 HERE = Path(__file__).resolve().parent
 RATE = "workload.chat.arrivals.rate_per_second"
-LOADS = (0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.4, 0.56, 0.7, 0.8, 0.88, 0.93, 0.96, 0.98, 1.02, 1.1, 1.4, 2.4)
+LOADS = (0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.4, 0.56, 0.7, 0.8, 0.88, 0.93, 0.96, 0.98, 1.02, 1.1, 1.4, 1.9, 2.4)
+FEW = (
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+)  # requests a second at which an autoscaler can go down to no node at all
+FEW_DAYS = 2.0  # horizon of their replications: enough requests to see them come and go
+MOST_NODES, SCARCE_NODES, OVERFLOW = 4, 2, 500
+AUTOSCALE: dict[str, Any] = {
+    "target": 100,
+    "load_minutes": {"law": "lognormal", "mean": 2, "cv": 0.3},
+    "cool_down_minutes": 5,
+    "source": "assumed: 2 minutes from the order until 16 GB of weights are loaded and the engine is warm",
+}
 FITTED_AT = (1.0, 10.0, 50.0, 200.0)  # rates that chat.yaml's pace was fitted to; the others are held out
 RUN_REQUESTS, RUNS = 500, 40  # of a measured run (not stated; its throughput at 1/s fits 500), and simulated of each
+NOTE = (
+    f"Autoscaled: 0 to {MOST_NODES} hired nodes, priced as the held one, billed from the order, ready after 2 minutes"
+    f" (assumed). Scarce: at most {SCARCE_NODES}; who finds none ready goes to the API."
+)
 OFFERS = {
     "Groq": "groq_llama_31_8b",
     "Together": "together_llama_31_8b",
@@ -140,29 +168,46 @@ def runs_text(runs: list[Run], fitted_at: tuple[float, ...]) -> str:
     return grid_text([*head, "simulated", "sample"], rows)
 
 
-def grid_rows(grid: sim.Grid) -> str:
-    """Lay out the sweep, a row a rate."""
-    names = list(grid.scenario.plans)
-    head = ["requests/s", *(f"{name}: USD/M" for name in names), "own: TTFT p95, s", "batch", "hybrid: by API"]
+def grid_rows(cells: Sequence[Cell]) -> str:
+    """Lay out the sweeps, a row a rate; ! where the first token comes too late, or work is left."""
+    names = list(cells[0].scenario.plans)
+    head = ["requests/s", *(f"{name}: USD/M" for name in names), "own: TTFT p95, s", "autoscaled", "scarce: by API"]
     rows = []
-    for cell in grid.cells:
+    for cell in cells:
         plans = cell.result["plans"]
         each = {name: plan["classes"]["chat"] for name, plan in plans.items()}
-        rows.append(
-            [
-                f"{cell.at[RATE]:.4g}",
-                *(
-                    with_interval(each[name]["usd_per_million_output_tokens"])
-                    if plans[name]["eligible"]
-                    else "not ranked"
-                    for name in names
-                ),
-                number(each["own"]["ttft_s"]["all"]["p95"].value),
-                number(plans["own"]["serving"]["h100"]["batch_size"].value),
-                f"{100 * (each['hybrid']['api_share'].value or 0.0):.1f} %",
-            ]
-        )
+        costs = [
+            with_interval(each[name]["usd_per_million_output_tokens"]) + " !" * (not plans[name]["eligible"])
+            for name in names
+        ]
+        first = [number(each[name]["ttft_s"]["all"]["p95"].value) for name in ("own", "autoscaled")]
+        share = f"{100 * (each['scarce']['api_share'].value or 0.0):.1f} %"
+        rows.append([f"{cell.at[RATE]:.4g}", *costs, *first, share])
     return grid_text(head, rows)
+
+
+def elastic_text(cells: Sequence[Cell]) -> str:
+    """Say what hired nodes that come and go cost beside the held one and the API: where few come, and beyond a node."""
+    costs: dict[str, dict[float, float]] = {name: {} for name in cells[0].scenario.plans}
+    late: dict[float, tuple[float, float]] = {}
+    for cell in cells:
+        for name, plan in cell.result["plans"].items():
+            usd = plan["classes"]["chat"]["usd_per_million_output_tokens"].value
+            if plan["eligible"]:
+                costs[name][cell.at[RATE]] = usd
+            elif name == "autoscaled":
+                late[cell.at[RATE]] = usd, plan["classes"]["chat"]["ttft_s"]["all"]["p95"].value
+    told = []
+    if rates := [rate for rate in late if rate in costs["own"]]:
+        usd, seconds = late[min(rates)]
+        times, where = costs["own"][min(rates)] / usd, f"`autoscaled` at {min(rates):g} requests/s"
+        told.append(f"{where}: {times:.1f} times cheaper than `own`, but TTFT p95 {seconds:.0f} s")
+    most = max(costs["own"], default=0.0)
+    for name in ("autoscaled", "scarce"):
+        if beyond := [costs[name][rate] / costs["api"][rate] for rate in costs[name] if rate > most]:
+            reach = f"{min(beyond):.2f} to {max(beyond):.2f} times the API's price"
+            told.append(f"`{name}` beyond what `own` can carry: {reach}")
+    return "\n".join(told)
 
 
 def api_prices(chat: sim.Scenario) -> dict[str, float]:
@@ -200,16 +245,39 @@ def api_strip(chat: sim.Scenario) -> tuple[float, float, str]:
 
 
 def scenario(serve: Path | None) -> sim.Scenario:
-    """Load the shipped scenario, with another pace if one is given."""
+    """Load the shipped scenario, with another pace if one is given, and with the plans that come and go."""
     settings: dict[str, Any] = {}
     if serve is not None:
         values = read_tree(serve).values
         block = values.get("serve", values)
         settings = {
             "plans.own.held.h100.serve": block,
-            "plans.hybrid.held.h100.serve": block | {"overflow_above": 500},
+            "plans.hybrid.held.h100.serve": block | {"overflow_above": OVERFLOW},
         }
-    return load(shipped("scenarios") / "chat.yaml", settings)
+    values = as_values(load(shipped("scenarios") / "chat.yaml", settings))
+    plans = values["plans"]
+    node = {key: value for key, value in plans["own"]["held"]["h100"].items() if key != "nodes"}
+
+    def hired(most: int, **more: Any) -> dict[str, Any]:
+        return {"h100": node | {"serve": node["serve"] | more | {"autoscale": AUTOSCALE | {"maximum": most}}}}
+
+    values["plans"] = {
+        "own": plans["own"],
+        "hybrid": plans["hybrid"],
+        "api": plans["api"],
+        "autoscaled": {"hired": hired(MOST_NODES)},
+        "scarce": {"hired": hired(SCARCE_NODES, overflow_above=OVERFLOW), "api": plans["api"]["api"]},
+    }
+    return build(Tree(values))
+
+
+def swept(chat: sim.Scenario, reps: int) -> tuple[sim.Grid, sim.Grid]:
+    """Sweep the rate: few requests over days, many over an hour."""
+    capacity = chat.plans["own"].held["h100"].profile.rate_at_most(*(chat.chats["chat"].mean_tokens or (512, 256)))
+    many = [float(f"{load * capacity:.{3 if load > 0.9 else 2}g}") for load in LOADS]
+    values = as_values(chat) | {"horizon_days": FEW_DAYS, "warm_up_days": FEW_DAYS / 20}
+    few = sim.sweep(build(Tree(values)), {RATE: list(FEW)}, reps)
+    return few, sim.sweep(chat, {RATE: many}, reps)
 
 
 def main() -> None:
@@ -225,13 +293,13 @@ def main() -> None:
     fitted_at: tuple[float, ...] = FITTED_AT if arguments.serve is None else ()
     if arguments.fitted_at is not None:
         fitted_at = tuple(float(rate) for rate in arguments.fitted_at.split(",") if rate)
-    capacity = chat.plans["own"].held["h100"].profile.rate_at_most(*(chat.chats["chat"].mean_tokens or (512, 256)))
-    rates = [float(f"{load * capacity:.{3 if load > 0.9 else 2}g}") for load in LOADS]
-    grid = sim.sweep(chat, {RATE: rates}, arguments.reps)
-    print(grid_rows(grid) + "\n")
+    few, grid = swept(chat, arguments.reps)
+    rates = grid.vary[RATE]
+    print(grid_rows([*few.cells, *grid.cells]) + "\n")
     for other in ("api", "hybrid"):
         print(break_even_text(grid.break_even("own", other)))
     print(against_each(grid, chat))
+    print(elastic_text([*few.cells, *grid.cells]))
     runs: list[Run] = []
     if arguments.data and find_table(arguments.data) is None:
         raise InputError.one("--data", f"must be a folder that holds perf/vllm_cost_meter, got {arguments.data}")
@@ -248,12 +316,16 @@ def main() -> None:
         for run in runs
         if run.rate <= max(rates)
     ]
-    note = errors_text(runs, fitted_at) if runs else ""
+    note = f"{NOTE}\n{errors_text(runs, fitted_at)}" if runs else NOTE
     if beyond := [f"{run.rate:g}" for run in runs if run.rate > max(rates)]:
         note += f" Not drawn: {' and '.join(beyond)}/s."
     figure = sim.charts.cost_per_token(grid, measured=dots, strips=[api_strip(chat)], note=note)
-    write(folder / "cost_per_token.csv", sweep_csv(grid.as_result()))
-    print("\nwrote", *sim.charts.save(figure, folder, "cost_per_token"), folder / "cost_per_token.csv")
+    drawn = [*sim.charts.save(figure, folder, "cost_per_token")]
+    idle = sim.charts.cost_per_token(few, strips=[api_strip(chat)], note=NOTE)
+    drawn += sim.charts.save(idle, folder, "scale_to_zero")
+    for name, each in (("cost_per_token", grid), ("scale_to_zero", few)):
+        drawn.append(write(folder / f"{name}.csv", sweep_csv(each.as_result())))
+    print("\nwrote", *drawn)
 
 
 if __name__ == "__main__":

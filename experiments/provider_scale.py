@@ -259,8 +259,8 @@ def verdict(even: list[Crowd], bursty: list[Crowd], found: list[Adapters]) -> st
             f" ({number(staffed[0])} against {number(staffed[1])} USD).\n  Half of the gain by hardware is there at"
             f" {half_gain(even)} tenants: a large buyer has it as well.",
             f"- LoRA: {most.count} adapters on {most.nodes} shared H100s cost {most.times:.1f} times less a token than"
-            f" on one each\n  ({with_interval(most.shared)} against {with_interval(most.dedicated)} USD per million output"
-            f" tokens).\n  It is idle time filled: the gain ends where a shared replica is full.",
+            f" on one each\n  ({with_interval(most.shared)} against {with_interval(most.dedicated)} USD per million"
+            f" output tokens).\n  It is idle time filled: the gain ends where a shared replica is full.",
         ]
     )
 

@@ -64,6 +64,31 @@ class TestCostPerToken:
         assert "in-sample (10/s) cost " in told
         assert [row.split()[-1] for row in cost.runs_text(runs, (10.0,)).splitlines()[2:]] == ["held-out", "in-sample"]
 
+    def test_hired_nodes_cost_what_the_held_one_does_and_few_requests_pay_for_their_boot(self, cost):
+        chat = cost.scenario(None)
+        own, hired = chat.plans["own"].held["h100"], chat.plans["autoscaled"].hired["h100"]
+        assert (hired.usd_per_node_h, hired.profile) == (own.usd_per_node_h, own.profile)
+        assert hired.bill_from == "order"
+        assert chat.plans["scarce"].hired["h100"].most_nodes < hired.most_nodes
+        (cell,) = sim.sweep(
+            chat.model_copy(update={"horizon_days": 2.0, "warm_up_days": 0.5}), {cost.RATE: [0.001]}, 40
+        ).cells
+        plans = cell.result["plans"]
+        spent, requests = (
+            plans["autoscaled"]["bill_usd"]["total"].value,
+            plans["autoscaled"]["classes"]["chat"]["jobs"].value,
+        )
+        # Away for a gap, then 2 minutes of boot and until there is a gap of 5 minutes: the Poisson gaps of 1,000 s.
+        gap = 1000 / 60
+        there = 2 + (np.exp(5 / gap) - 1) * gap
+        assert spent / requests / 6.98 * 60 == pytest.approx(there * gap / (there + gap), rel=0.05)
+        told = cost.elastic_text([cell])
+        per = [plans[name]["classes"]["chat"]["usd_per_million_output_tokens"].value for name in ("own", "autoscaled")]
+        times = per[0] / per[1]
+        assert told.startswith(
+            f"`autoscaled` at 0.001 requests/s: {times:.1f} times cheaper than `own`, but TTFT p95 1"
+        )
+
     def test_another_pace_takes_the_place_of_both(self, cost, tmp_path):
         file = tmp_path / "serve.yaml"
         file.write_text("serve:\n  model: llama_3_1_8b\n  accelerator: H100-80GB\n  max_num_seqs: 1024\n")
@@ -87,14 +112,17 @@ class TestCostPerToken:
         drawn = []
         monkeypatch.setattr(sim.charts, "cost_per_token", lambda grid, **given: drawn.append(given))
         monkeypatch.setattr(sim.charts, "save", lambda *_: [])
-        monkeypatch.setattr(cost, "LOADS", (0.1, 0.5, 0.9))
+        monkeypatch.setattr(cost, "LOADS", (0.1, 0.5, 0.9, 1.2))
+        monkeypatch.setattr(cost, "FEW", (0.01, 0.1))
+        monkeypatch.setattr(cost, "FEW_DAYS", 0.5)
         monkeypatch.setenv("FLEETECON_DATA", str(tmp_path))
         monkeypatch.setattr(sys, "argv", ["x", "--reps", "2", "--out", str(tmp_path)])
         cost.main()
         told = capsys.readouterr().out
         assert "the measured runs of vllm-cost-meter are not here" in told
         assert "`own` against `api`: equal at rate_per_second = 1" in told
-        assert (drawn[0]["measured"], drawn[0]["note"]) == ([], "")
+        assert (drawn[0]["measured"], drawn[0]["note"]) == ([], cost.NOTE)
+        assert "ready after 2 minutes (assumed)" in drawn[1]["note"]
         assert "own,chat,usd_per_million_output_tokens" in (tmp_path / "cost_per_token.csv").read_text()
 
     def test_with_data_there_are(self, cost, tmp_path, monkeypatch, capsys):
@@ -106,6 +134,8 @@ class TestCostPerToken:
         monkeypatch.setattr(sim.charts, "cost_per_token", lambda grid, **given: drawn.append(given))
         monkeypatch.setattr(sim.charts, "save", lambda *_: [])
         monkeypatch.setattr(cost, "LOADS", (0.1, 0.9))
+        monkeypatch.setattr(cost, "FEW", (0.1, 0.5))
+        monkeypatch.setattr(cost, "FEW_DAYS", 0.1)
         monkeypatch.setenv("FLEETECON_DATA", str(tmp_path))
         monkeypatch.setattr(sys, "argv", ["x", "--reps", "2", "--out", str(tmp_path)])
         cost.main()

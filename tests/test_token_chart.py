@@ -46,6 +46,16 @@ def world(**changes):
     return build(Tree(values))
 
 
+def elastic(days, load_minutes=1):
+    """The small world with up to 3 hired nodes: one for every 2 requests that are there."""
+    scale = {"target": 2, "maximum": 3, "tick_s": 1, "load_minutes": load_minutes, "cool_down_minutes": 0.5}
+    hired = {"node": {"gpus": 1, "usd_per_node_h": 3.6, "serve": {**SERVE, "autoscale": scale}}}
+    held = {"node": {"gpus": 1, "usd_per_node_h": 3.6, "nodes": 1, "serve": SERVE}}
+    plans = {"own": {"held": held}, "api": {"api": {**API, "usd_per_million_output_tokens": 4.8}}}
+    level = {"ttft_p95_s": 0.5, "not_started_share": 0.05}  # few requests: one that comes last is a few percent
+    return world(horizon_days=days, equal_work=level, plans={**plans, "autoscaled": {"hired": hired}})
+
+
 @pytest.fixture(scope="module")
 def grid():
     return sweep(world(), {RATE: RATES}, replications=12)
@@ -121,7 +131,9 @@ class TestCostPerToken:
         key = "plans.api.api.usd_per_million_output_tokens"
         for price, start in ((0, "Own never beats API below its capacity of "), (1e5, "Own beats API at every value")):
             values = build_values(price, key)
-            assert title(charts.cost_per_token(sweep(values, {RATE: [2, 4]}, 3))).startswith(start)
+            assert title(charts.cost_per_token(sweep(values, {RATE: [2, 6]}, 3))).startswith(start)
+        idle = charts.cost_per_token(sweep(build_values(0, key), {RATE: [1, 2]}, 3))  # says nothing of what was not run
+        assert title(idle).startswith("Own never beats API from 1 to 2 a second")
         only = charts.cost_per_token(sweep(world(), {RATE: [2, 4]}, 3), plans=["api"])
         assert title(only).startswith("USD per million output tokens: API 5 to 5")
 
@@ -145,6 +157,35 @@ class TestCostPerToken:
         assert bars == [(0.1, 0.2), (0.3, 3)]
         assert "errors are told" in figure.texts[1].get_text()
         assert upper.get_xlim()[1] > 20
+
+    def test_hired_nodes_are_dashed_where_they_boot_and_told_of_where_own_is_full(self):
+        boots = sweep(elastic(0.05), {RATE: [0.002, 0.02, 0.2]}, 4)
+        late = line(charts.cost_per_token(boots).axes[0], "autoscaled late")[1]
+        usd = of(boots, "autoscaled", "usd_per_million_output_tokens")
+        assert late[0] == usd[0]
+        seconds, times = (
+            of(boots, "autoscaled", "ttft_s", "all", "p95")[0],
+            of(boots, "own", "usd_per_million_output_tokens")[0] / usd[0],
+        )
+        assert 60 < seconds < 120  # loads for one minute
+        assert title(charts.cost_per_token(boots)).endswith(
+            f"autoscaled is {words.plain(times, 2)} times cheaper than own at 0.002 a second, "
+            f"but its first token takes {words.plain(seconds, 2)} s"
+        )
+        full = sweep(elastic(0.004, load_minutes=0), {RATE: [2, 4, 15]}, 4)
+        ratio = of(full, "autoscaled", "usd_per_million_output_tokens")[2] / 5  # the API: 5 USD
+        assert not full.cells[2].result["plans"]["own"]["eligible"]
+        assert title(charts.cost_per_token(full)).endswith(
+            f"beyond that capacity autoscaled costs {words.plain(ratio, 2)} times as much as API"
+        )
+
+    def test_breaks_are_marked_against_the_api_alone(self):
+        figure = charts.cost_per_token(sweep(elastic(0.004, load_minutes=0), {RATE: [2, 4, 6, 15]}, 4))
+        figure.draw_without_rendering()
+        named = [text for text in texts(figure) if " = " in text]
+        assert named
+        assert all("API" in text.split("\n")[0] for text in named)
+        check_places(figure)
 
     @pytest.mark.parametrize(
         "vary",

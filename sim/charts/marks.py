@@ -27,11 +27,15 @@ def mark_break_evens(
     plans: Sequence[str],
     room: Room,
     curve: Callable[[str], Floats] | None = None,
+    against: str | None = None,
 ) -> None:
-    """Mark where two plans cost the same, with the interval of that; ``curve`` tells what is drawn of a plan."""
+    """Mark where two plans cost the same, with the interval of that.
+
+    ``curve`` tells what is drawn of a plan; ``against`` keeps to the pairs that one plan is part of.
+    """
     unit = key_words(sweep.grid.scenario, sweep.key)[1]
     drawn = curve or (lambda plan: sweep.cost(plan, job_class, "mean"))
-    pairs = [(a, b) for i, a in enumerate(plans) for b in plans[i + 1 :]]
+    pairs = [(a, b) for i, a in enumerate(plans) for b in plans[i + 1 :] if against in (None, a, b)]
     found = [(a, b, at) for a, b in pairs if (at := crossing(sweep, a, b)) is not None]
     alike: dict[tuple[str, str], list[str]] = {}  # plans that meet another at the same place share a label
     for a, b, at in sorted(found, key=lambda each: each[2].value or 0.0):

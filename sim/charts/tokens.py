@@ -19,7 +19,7 @@ from sim.charts.words import key_words, plain, plan_word, provenance, sentence, 
 from sim.faults import InputError
 from sim.units import Floats
 
-_LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.8, 0.42, 3.9, 0.25, 1.7, 0.55
+_LEFT, _OVER, _UPPER, _GAP, _LOWER, _UNDER = 0.9, 0.42, 3.9, 0.25, 1.7, 0.55
 """Inches: left of the panels, then from the top down."""
 
 _PER = "usd_per_million_output_tokens"
@@ -102,7 +102,7 @@ def tokens_finding(sweep: Sweep, plans: Sequence[str], job_class: str) -> str:
     """Say from which load on the held fleet is cheaper than the API, and how dear its tokens are when it idles."""
     scenario = sweep.grid.scenario
     own = next((plan for plan in plans if alone(scenario, plan)), None)
-    api = next((plan for plan in plans if not scenario.plans[plan].held), None)
+    api = next((plan for plan in plans if not scenario.plans[plan].all_serving), None)
     cost = {plan: np.where(sweep.eligible(plan), sweep.of_class(plan, job_class, _PER)[0], np.nan) for plan in plans}
     if own is None or api is None or not np.isfinite(cost[own]).any():
         ends = [f"{plan_word(plan)} {_span(cost[plan])}" for plan in plans]
@@ -116,7 +116,30 @@ def tokens_finding(sweep: Sweep, plans: Sequence[str], job_class: str) -> str:
         idle = f"; at {sweep.place(first)} it costs {times} times as much"
     if found.how == "never":
         idle = f": at best {plain(float(np.nanmin(cost[own])))} USD against {plain(float(np.nanmin(cost[api])))}"
-    return sentence(verdict + idle)
+    return sentence(verdict + idle + _elastic(sweep, job_class, plans, cost, own, api))
+
+
+def _elastic(sweep: Sweep, job_class: str, plans: Sequence[str], cost: dict[str, Floats], own: str, api: str) -> str:
+    """Say what hired nodes that come and go cost: where few requests come, or where the held fleet is full."""
+    scenario = sweep.grid.scenario
+    hired = (plan for plan in plans if scenario.plans[plan].hired_serving and scenario.plans[plan].api is None)
+    plan = next((plan for plan in hired if plan != own), None)
+    if plan is None:
+        return ""
+    first, last = (int(k) for k in np.flatnonzero(np.isfinite(cost[own]))[[0, -1]])
+    work = Work.of(sweep, plan, job_class)
+    if work.late[first]:
+        dear = cost[own][first] / sweep.of_class(plan, job_class, _PER)[0][first]
+        seconds = sweep.of_class(plan, job_class, "ttft_s", "all", "p95")[0][first]
+        times = f"{plain(float(dear), 2)} times cheaper than {plan_word(own)} at {sweep.place(first)}"
+        return f"; {plan_word(plan)} is {times}, but its first token takes {plain(float(seconds), 2)} s"
+    beyond = (cost[plan] / cost[api])[last + 1 :]
+    beyond = beyond[np.isfinite(beyond)]
+    if not len(beyond):
+        return ""
+    reach = [plain(float(value), 2) for value in (beyond.min(), beyond.max())]
+    most = " to ".join(dict.fromkeys(reach))
+    return f"; beyond that capacity {plan_word(plan)} costs {most} times as much as {plan_word(api)}"
 
 
 def _span(values: Floats) -> str:
@@ -138,7 +161,10 @@ def _verdict(sweep: Sweep, job_class: str, own: str, api: str, found: Standing) 
             start = f"self-hosted tokens are cheap only on a {'full' if share >= _FULL else 'well used'} fleet: "
         return f"{start}{names} above {plain(found.at)}{unit}{load}"
     if found.how == "never":
-        most = "" if capacity is None else f" below its capacity of {plain(capacity)}{unit}"
+        most = f" from {plain(sweep.x[0])} to {plain(sweep.x[-1])}{unit}"
+        if capacity is not None and sweep.x[-1] >= capacity / 2:
+            most = f" below its capacity of {plain(capacity)}{unit}"
+        most = "" if sweep.names else most
         return f"{plan_word(own)} never beats {plan_word(api)}{most}"
     return f"{names} {'below ' + plain(found.at) + unit if found.how == 'below' else 'at every value compared'}"
 
@@ -157,17 +183,26 @@ def _draw(
     subject = next((plan for plan in plans if carried(scenario, plan, job_class, sweep.key) is not None), None)
     over = _OVER if subject else 0.1
     lines = [_note(sweep, bool(panel.edges), bool(measured)), *([note] if note else [])]
-    page = sheet(title, "\n".join(lines), provenance(sweep.results[0]), over + _UPPER + _GAP + _LOWER + _UNDER)
+    high = _height(sweep, job_class, plans)
+    page = sheet(title, "\n".join(lines), provenance(sweep.results[0]), over + high + _GAP + _LOWER + _UNDER)
     names = [inches(two_lines(plan_word(plan)), 0.076, SMALL_SIZE) for plan in plans]
     right = 1.25 + max(names)
-    upper = page.axes(_LEFT, right, over, _UPPER)
+    upper = page.axes(_LEFT, right, over, high)
     _costs(upper, sweep, job_class, plans, panel, measured, strips)
     if subject:
         load_axis(upper, panel, subject, job_class)
-    lower = page.axes(_LEFT, right, over + _UPPER + _GAP, _LOWER)
+    lower = page.axes(_LEFT, right, over + high + _GAP, _LOWER)
     _first_tokens(lower, sweep, job_class, plans, panel, measured)
     name_x(lower, panel)
     return page.figure
+
+
+def _height(sweep: Sweep, job_class: str, plans: Sequence[str]) -> float:
+    """Choose the inches of the upper panel: more where costs span many decades."""
+    costs = np.concatenate([sweep.of_class(plan, job_class, _PER)[0] for plan in plans])
+    costs = costs[np.isfinite(costs) & (costs > 0)]
+    decades = np.log10(costs.max() / costs.min()) if len(costs) else 0.0
+    return _UPPER + float(np.clip(0.6 * (decades - 2.5), 0.0, 1.5))
 
 
 def _note(sweep: Sweep, walls: bool, measured: bool) -> str:
@@ -217,7 +252,9 @@ def _costs(
     label_ends(room, ends)
     show_beyond(room, panel)
     eligible = {plan: np.where(works[plan].done, costs[plan][0], np.nan) for plan in plans}
-    mark_break_evens(axes, sweep, job_class, plans, room, eligible.__getitem__)
+    # own plans that differ only where they are full would cross each other by the noise of all the rest
+    api = next((plan for plan in plans if not sweep.grid.scenario.plans[plan].all_serving), None)
+    mark_break_evens(axes, sweep, job_class, plans, room, eligible.__getitem__, api)
     mark_strips(axes, strips, room)
 
 

@@ -19,14 +19,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import simpy
 
-from sim.hires import Hires
-from sim.jobs import API, HELD, HIRED, Fleet, Hazards, Paths, Rows, Stints, Terms, serve_at_once
+from sim.jobs import API, HELD, HIRED, Fleet, Hazards, Paths, Rows, Terms, serve_at_once
 from sim.reference.job import Job
 from sim.reference.market import GONE, UP, Hire, Market
 from sim.reference.moment import Moment
+from sim.reference.timeline import hires_of, stints_of
 from sim.units import NEVER
 
 COMPLETION, DOWN, TAKEN_BACK, READY, RELEASE, DISPATCH, DOOR = 10, 20, 25, 30, 40, 45, 46
@@ -374,7 +373,7 @@ def serve(fleet: Fleet, paths: Paths, terms: Terms, hazards: Hazards | None = No
         nodes = _replication(fleet, paths, terms, hazards, replication, rows)
         stints.append(nodes.stints)
         hires.append(nodes.market.hires)
-    return rows if fleet.steady else rows.with_timeline(_stints(stints), _hires(hires))
+    return rows if fleet.steady else rows.with_timeline(stints_of(stints), hires_of(hires))
 
 
 def _replication(fleet: Fleet, paths: Paths, terms: Terms, hazards: Hazards, replication: int, rows: Rows) -> Nodes:
@@ -392,17 +391,3 @@ def _replication(fleet: Fleet, paths: Paths, terms: Terms, hazards: Hazards, rep
         if job.interrupted:
             rows.end[job.id] = fleet.horizon + fleet.recovery.stint(job.work, interrupted=True)
     return nodes
-
-
-def _stints(tables: list[list[list[int]]]) -> Stints:
-    """Put the stints of all replications into one table."""
-    offsets = np.cumsum([0, *map(len, tables)])
-    columns = np.array([row for table in tables for row in table], np.int64).reshape(-1, len(Stints.COLUMNS))
-    return Stints(offsets, *columns.T.copy())
-
-
-def _hires(tables: list[list[Hire]]) -> Hires:
-    """Put the hires of all replications into one table."""
-    offsets = np.cumsum([0, *map(len, tables)])
-    rows = [(each.node, each.ordered, each.ready, each.left) for table in tables for each in table]
-    return Hires(offsets, *np.array(rows, np.int64).reshape(-1, 4).T.copy())

@@ -19,6 +19,7 @@ ON_KERNELS = [
     "tests/test_money_requests.py",
     "tests/test_money_elastic.py",
     "tests/test_money_adds_up.py",
+    "tests/test_elastic.py",
 ]
 OUT_OF_RANGE = """
 import numpy as np

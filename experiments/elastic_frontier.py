@@ -21,6 +21,7 @@ import numpy as np
 
 import sim
 from sim.charts.frontier import SURE, Frontier
+from sim.charts.words import plan_word
 from sim.cli.app import guarded
 from sim.faults import InputError
 from sim.files import output_folder, shipped, write
@@ -89,8 +90,8 @@ def beside_text(found: Frontier, plan: str) -> str:
     staff = found.sweeps[0].results[0]["plans"][plan]["bill_usd"]["staff"].value or 0.0
     times, fit = found.times(plan, staff), ~found.unfit(plan)
     won, known = fit & ~(times <= 1), times[fit & np.isfinite(times)]
-    reach = f", at up to {known.min():.1f} to {known.max():.1f} times its price" if len(known) else ""
-    return f"{plan} would win {won.sum()} of {fit.size} cells{reach}"
+    reach = f", all up to {known.min():.1f} times its price, some up to {known.max():.1f} times" if len(known) else ""
+    return f"{plan_word(plan)} would win {won.sum()} of {fit.size} cells{reach}"
 
 
 def as_csv(found: Frontier) -> str:

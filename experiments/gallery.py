@@ -1,6 +1,7 @@
 """Make the pictures of the README again: runs the experiments that draw them, and keeps their pictures.
 
-python experiments/gallery.py
+python experiments/gallery.py                            # all, in some minutes
+python experiments/gallery.py article.py night_fill.py   # those of some experiments
 """
 
 import shutil
@@ -12,18 +13,25 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = {
     "sweep_arrival_rate.py": ("cost_percentiles", "cost_distribution", "idle_money"),
     "article.py": ("cost_by_assumption",),
-    "cost_per_token.py": ("cost_per_token",),
+    "cost_per_token.py": ("cost_per_token", "scale_to_zero"),
     "chat_trace.py": ("request_cost", "first_token"),
+    "elastic_frontier.py": ("elastic_frontier",),
+    "provider_scale.py": ("provider_scale",),
+    "spot_checkpoints.py": ("spot_checkpoints",),
+    "night_fill.py": ("night_fill",),
 }
 
 
 def main() -> None:
     gallery = ROOT / "outputs" / "gallery"
     gallery.mkdir(parents=True, exist_ok=True)
-    for script, pictures in KEPT.items():
+    wanted = sys.argv[1:] or list(KEPT)
+    if unknown := [script for script in wanted if script not in KEPT]:
+        sys.exit(f"must be among {', '.join(KEPT)}, got {', '.join(unknown)}")
+    for script in wanted:
         out = ROOT / "outputs" / script.removesuffix(".py")
         subprocess.run([sys.executable, ROOT / "experiments" / script, "--out", out], check=True)  # noqa: S603 - own scripts
-        for name in pictures:
+        for name in KEPT[script]:
             shutil.copyfile(out / f"{name}.png", gallery / f"{name}.png")
 
 

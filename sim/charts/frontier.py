@@ -285,7 +285,7 @@ def _scales(axes: Axes, found: Frontier, x: Floats, y: Floats, key: str) -> None
         axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.grid(visible=False)
     axes.set_xlabel(key_words(found.sweeps[0].grid.scenario, found.sweeps[0].key)[0], parse_math=False)
-    axes.set_ylabel(sentence(key), parse_math=False)
+    axes.set_ylabel(key, parse_math=False)
 
 
 def _outline(axes: Axes, found: Frontier, x: Floats, y: Floats) -> None:

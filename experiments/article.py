@@ -3,7 +3,7 @@
     python experiments/article.py [--out outputs/article] [--reps 100]
 
 Writes claims.md and claims.csv, the table speed x runs side by side x engineer x API price (speed.csv), and the picture
-of it. Serving is simulated on a fixed fleet; an elastic one is not yet, and is named as not simulated.
+of it. Serving is simulated on a fixed fleet here; cost_per_token.py simulates an elastic one, provider_scale.py scale.
 """
 
 import argparse
@@ -184,7 +184,7 @@ def self_hosted(reps: int) -> Claim:
         "Llama-2-70B on the reserved p4d (pace by physics, software of 2024), USD per million output tokens: "
         + ", ".join(costs)
         + "; equal at requests/s"
-        " (share of capacity): " + "; ".join(crossings) + "; `staffed` pays the engineer. Elastic: not simulated yet",
+        " (share of capacity): " + "; ".join(crossings) + "; `staffed` pays the engineer. Elastic and scarce: cost_per_token.py",
         "right against GPT-3.5 below half load, with the engineer at any; hardly against fine-tuned GPT-3.5",
     )
 
@@ -206,7 +206,7 @@ def cheap_lora(reps: int) -> Claim:
         "none given",
         f"{ADAPTERS} adapters on one node or on {ADAPTERS}: {ADAPTERS}x the bill for the same requests",
         f"{ADAPTERS} adapters of Llama-2-70B, USD per million output tokens: " + "; ".join(parts),
-        f"right while one node carries all: {ADAPTERS}x cheaper, first token later. Scale is not simulated yet",
+        f"right while one node carries all: {ADAPTERS}x cheaper, first token later. Scale: provider_scale.py",
     )
 
 

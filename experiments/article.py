@@ -184,7 +184,7 @@ def self_hosted(reps: int) -> Claim:
         "Llama-2-70B on the reserved p4d (pace by physics, software of 2024), USD per million output tokens: "
         + ", ".join(costs)
         + "; equal at requests/s"
-        " (share of capacity): " + "; ".join(crossings) + "; `staffed` pays the engineer. Elastic and scarce: cost_per_token.py",
+        " (share of capacity): " + "; ".join(crossings) + "; `staffed` pays the engineer. Elastic: cost_per_token.py",
         "right against GPT-3.5 below half load, with the engineer at any; hardly against fine-tuned GPT-3.5",
     )
 

@@ -207,7 +207,7 @@ class TestArticle:
         crossing = claim.simulated.split("`reserved` = `gpt_35`: ")[1].split()[0]
         assert float(crossing) == pytest.approx(19.22 / 3600 / (5e-6 * 256), rel=0.02)
         assert "`staffed` = `gpt_35`: none below capacity 8.6" in claim.simulated
-        assert "Elastic and scarce: cost_per_token.py" in claim.simulated
+        assert "Elastic: cost_per_token.py" in claim.simulated
 
     def test_dedicated_adapters_cost_as_many_times_as_there_are(self, article):
         claim = article.cheap_lora(20)

@@ -48,7 +48,7 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
         if undone > rules.not_started_share and rules.settle_usd_per_job is None:
             limit = 100 * rules.not_started_share
             text = f"{100 * undone:.3g} % of the jobs of class `{name}` were interrupted and had not ended"
-            return f"{text} when the clock stopped (at most {limit:g} % may)"
+            return f"{text} in twice the time they need (at most {limit:g} % may)"
         if "ttft_s" in classes[name] and rules.ttft_p95_s is not None:
             if left > _LATE:
                 text = f"{100 * left:.3g} % of the requests of class `{name}` never had a first token"

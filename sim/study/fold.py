@@ -34,7 +34,8 @@ SUMS: Final = (
 )
 """What is summed over the counted jobs of a class in a replication: numbers, hours, millions of tokens, USD.
 
-Undone: jobs that were interrupted and had not ended when the clock stopped.
+Undone: jobs that were interrupted and had not ended when the clock stopped, though they began more than twice as long
+before as they needed.
 """
 
 (
@@ -235,7 +236,8 @@ def fold(paths: Paths, rows: Rows, charges: Shares, wanted: int, overflows: bool
         mine = (paths.job_class == wanted) & (paths.arrival >= opens)
         of_job = np.repeat(np.arange(paths.replications), np.diff(paths.offsets))
         sums[:, _INTERRUPTIONS] = np.bincount(of_job[mine], rows.interrupted[mine], paths.replications)
-        undone = mine & (rows.interrupted > 0) & (rows.end > closes)
+        late = closes - rows.start > 2 * paths.service
+        undone = mine & (rows.interrupted > 0) & (rows.end > closes) & late
         sums[:, _UNDONE] = np.bincount(of_job[undone], minlength=paths.replications)
     values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
     return Fold(

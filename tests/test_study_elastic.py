@@ -13,7 +13,7 @@ from sim.estimate import Estimate
 from sim.faults import InputError
 from sim.files import shipped
 from sim.hires import Hires
-from sim.jobs import Fleet, Paths, Rows, Stints
+from sim.jobs import Fleet, Paths, Recovery, Rows, Stints
 from sim.scenario import load
 from sim.study import as_json, elastic, run, tuning
 from sim.study import simulate as simulation
@@ -40,6 +40,7 @@ ELASTIC = {
         "preempt": True,
     },
 }
+QUICK = {"target": 1, "maximum": 1, "tick_s": 0.1}
 CHAT = {
     "kind": "inference",
     "arrivals": {"law": "poisson", "rate_per_second": 0.002},
@@ -158,8 +159,11 @@ def test_wear_by_hand():
     zeros = np.zeros(2, np.int64)
     paths = Paths(np.array([0, 2]), zeros, zeros, np.array([4, 1]), zeros, zeros, np.zeros(2))
     rows = dataclasses.replace(Rows.writable(2), interrupted=np.array([1, 0]), stints=stints)
-    assert elastic.wear(paths, rows, 2, tick(10)).tolist() == [[1, 3 + 1 + 2]]
-    assert elastic.wear(paths, dataclasses.replace(rows, stints=None), 2, tick(10)).tolist() == [[0, 0]]
+    rules = Fleet(2, 2, tick(10))
+    assert elastic.wear(paths, rows, rules).tolist() == [[1, 3 + 1 + 2, 1]]
+    assert elastic.wear(paths, dataclasses.replace(rows, stints=None), rules).tolist() == [[0, 0, 0]]
+    lent = dataclasses.replace(rules, nodes=0, lent=2, recovery=Recovery(tick(1)))  # taken back: it saved its work
+    assert elastic.wear(paths, rows, lent).tolist() == [[1, 3 + 1 + 2, 0]]
 
 
 def test_lending_by_hand():
@@ -260,3 +264,61 @@ def test_a_plan_whose_jobs_never_end_is_not_ranked():
     assert "were interrupted and had not ended in twice the time they need" in found["plans"]["spot"]["reason"]
     assert found["plans"]["on_demand"]["eligible"]
     assert found["comparison"]["probability_cheapest"]["spot"].value is None
+
+
+def test_small_jobs_cost_the_same_with_and_without_a_last_bit_of_friction():
+    small = {"workload.tuning.gpus": 1, "workload.tuning.arrivals.rate_per_day": 60, "horizon_days": 20}
+    node = {"gpus": 8, "usd_per_node_h": 10}
+    plans = {"free": {"hired": {"n": node}}, "most": {"hired": {"n": node | {"maximum": 1000}}}}
+    found = run(scenario(settings=small | {"plans": plans}), replications=2)
+    assert found.outcomes["free"].bills.tolist() == found.outcomes["most"].bills.tolist()
+    assert found.result["plans"]["free"]["utilization"]["allocated"].value > 0.3  # eight share a node
+
+
+def test_work_that_never_ends_is_not_ranked_whatever_is_settled():
+    spot = NODE | {"rate": "spot", "lifetime_hours": {"law": "exponential", "mean": 1}}
+    world = {"workload.tuning.hours_per_million_tokens": 24, "horizon_days": 60, "plans.spot": {"hired": {"p4d": spot}}}
+    settled = world | {"equal_work.settle_usd_per_job": 1}
+    assert not run(scenario(settings=settled), replications=1).result["plans"]["spot"]["eligible"]
+
+
+def test_more_nodes_than_the_clock_can_tell_apart_are_refused():
+    burst = {
+        "workload.tuning": {"kind": "fine_tune", "gpus": 8, "jobs": [{"arrival_hours": 1, "service_hours": 1}] * 300}
+    }
+    node = {"gpus": 8, "usd_per_node_h": 1, "boot_minutes": 6}
+    world = {"horizon_days": 100_000, "plans": {"burst": {"hired": {"n": node}}}} | burst
+    with pytest.raises(InputError, match="too many for a clock of so many days; state `maximum` or"):
+        run(scenario(settings=world), replications=1)
+
+
+def test_lent_nights_lose_nothing_so_nothing_need_be_saved():
+    plan = run(shared(), replications=3).result["plans"]["shared"]["nodes"]
+    assert plan["interruptions_per_job_hour"].value > 0
+    assert plan["lost_gpu_h"].value == 0
+    assert plan["checkpoints"]["best_interval_h"].value is None
+
+
+def test_spot_for_ever_and_work_that_is_not_saved_are_warned_of():
+    for hired, code in (({}, "spot_for_ever"), ({"lifetime_hours": 5}, "nothing_saved")):
+        world = {"horizon_days": 5, "plans.spot": {"hired": {"p4d": NODE | {"rate": "spot"} | hired}}}
+        assert code in [entry["code"] for entry in run(scenario(settings=world), replications=1).result["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("retry_minutes", 0.01, "retry_minutes must be longer, for at most 40,000,000 askings fit within horizon_days"),
+        (
+            "serve",
+            {"model": "llama_3_1_8b", "autoscale": {"target": 1, "maximum": 1, "tick_s": 0.1}},
+            "tick_s must be longer",
+        ),
+    ],
+)
+def test_looks_and_askings_are_bounded(key, value, rule):
+    node = NODE | {"rate": "on_demand", key: value}
+    settings = {"plans.x": {"hired": {"n": node | ({"available_share": 0.5} if key != "serve" else {})}}}
+    settings |= {"workload.chat": CHAT, "plans.x.api": {"inference_offer": "openai_gpt_35_turbo_2023_06"}}
+    with pytest.raises(InputError, match=rule):
+        scenario(settings=settings)

@@ -20,6 +20,12 @@ MOST_REPLICAS, MOST_SEATS = 65_536, 4_000_000
 MOST_TURNS = 1_000_000
 """Failures of all held nodes, turns of a supply, lifetimes of one hired node: more would not fit into memory."""
 
+FIRST_SLOTS = 64
+"""Hired nodes that there is room for at first, where there may be any number."""
+
+MOST_TICKS = 40_000_000
+"""Looks of an autoscaler, and askings for a node, within a horizon: more would take hours."""
+
 MOST_NODE_TICKS = 2**61
 """Ticks of the clock times nodes: together they must fit into a 64-bit number."""
 
@@ -127,6 +133,13 @@ def restless(path: Place, plan: Plan, hours: float) -> Refusals:
             yield (*path, "held", name, "failures"), text + rule.format(turns)
     for name, hired in plan.hired.items():
         where = (*path, "hired", name)
+        if hired.scarce and (asks := hours * 60 / hired.retry_minutes) > MOST_TICKS:
+            text = f"must be longer, for at most {MOST_TICKS:,} askings fit within horizon_days, got {asks:.3g}"
+            yield (*where, "retry_minutes"), text
+        scale = hired.serve.autoscale if hired.serve is not None else None
+        if scale is not None and (looks := hours * 3600 / scale.tick_s) > MOST_TICKS:
+            text = f"must be longer, for at most {MOST_TICKS:,} ticks fit within horizon_days, got {looks:.3g}"
+            yield (*where, "serve", "autoscale", "tick_s"), text
         if hired.supply is not None and (turns := _turns(hours, hired.supply.cycle_hours)):
             yield (*where, "supply"), "must bring fewer turns " + rule.format(turns)
         if hired.lifetime_hours is not None and (turns := _turns(hours, law_mean(hired.lifetime_hours))):
@@ -134,7 +147,7 @@ def restless(path: Place, plan: Plan, hours: float) -> Refusals:
     steady = not (plan.fails or plan.lent or plan.hired_tuning or plan.preempt or plan.checkpoints)
     if steady or plan.frictionless:
         return
-    most, power = plan.maximum_nodes or plan.nodes + plan.lent + 1, 1
+    most, power = plan.maximum_nodes or plan.nodes + plan.lent + FIRST_SLOTS, 1
     while power < most:
         power *= 4
     if power * tick(hours) >= MOST_NODE_TICKS:

@@ -115,6 +115,13 @@ class Scenario(Part):
         loads = [job_class.offered_gpus for job_class in self.tunes.values()]
         return None if None in loads or not loads else math.fsum(load for load in loads if load is not None)
 
+    def hires_at_once(self, plan: Plan) -> bool:
+        """Tell whether each fine-tune gets hired nodes of its own at once: no friction, no node to share."""
+        size = plan.gpus_per_node
+        fits = all(job_class.trace is None or job_class.trace.columns.gpus is None for job_class in self.tunes.values())
+        sizes = {job.gpus or each.gpus for each in self.tunes.values() for job in each.jobs or (each,)}
+        return plan.frictionless and fits and all(gpus % size == 0 for gpus in sizes)
+
     def usable_gpus(self, plan: Plan) -> int:
         """Count the held GPUs that jobs can use at once: where all need the same number, what is left over is none."""
         return int(self._usable(plan, plan.nodes))

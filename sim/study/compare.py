@@ -45,7 +45,7 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
             text = f"{100 * left:.3g} % of the {_work(classes[name])} of class `{name}` had not started"
             return f"{text} when the clock stopped (at most {limit:g} % may)"
         undone = float(each.total("undone").sum()) / jobs if jobs and "undone" in each.layout.sums else 0.0
-        if undone > rules.not_started_share and rules.settle_usd_per_job is None:
+        if undone > rules.not_started_share:  # whatever a job not started is settled at
             limit = 100 * rules.not_started_share
             text = f"{100 * undone:.3g} % of the jobs of class `{name}` were interrupted and had not ended"
             return f"{text} in twice the time they need (at most {limit:g} % may)"
@@ -119,8 +119,12 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if waits_for_ever(plan) and load is not None and usable is not None and load >= usable:
             verb = "exceeds" if load > usable else "reaches"
             text = f"offered load {load:.3g} erlangs {verb} {usable:.4g} GPUs, so the queue never settles"
-            advice = "add nodes, set patience_hours, or read the result as that of a finite horizon"
+            hired = plan.hired_tuning
+            never = hired is not None and hired.available_share == 0
+            advice = "every order is refused: raise available_share, " if never else "add nodes, "
+            advice += "set patience_hours, or read the result as that of a finite horizon"
             yield "overload", f"plan `{name}`: {text}; {advice}"
+        yield from _spot_warnings(name, plan)
         if plan.api is not None and plan.api.trains and scenario.tunes:
             if plan.frictionless:
                 yield "api_unused", f"plan `{name}` never uses its API, for every job gets hired nodes at once"
@@ -129,6 +133,19 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if scenario.tunes and plan.api is not None and plan.api.trains and plan.api.pace is None:
             text = "the API is assumed to take as long for a job as own nodes; state hours_per_million_tokens"
             yield "api_hours_assumed", f"plan `{name}`: {text}"
+
+
+def _spot_warnings(name: str, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Warn of spot nodes that nobody takes back, and of work that nobody saves."""
+    hired = plan.hired_tuning
+    if hired is None or not hired.is_spot:
+        return
+    if hired.lifetime_hours is None and hired.trace is None:
+        text = "pays the spot rate for nodes that are never taken back; state lifetime_hours or a trace"
+        yield "spot_for_ever", f"plan `{name}` {text}"
+    elif plan.checkpoints is None:
+        text = "saves nothing on nodes that are taken back, so its jobs begin anew; state checkpoints"
+        yield "nothing_saved", f"plan `{name}` {text}"
 
 
 def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | None:

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import lambertw
 
 from sim.estimate import Estimate, mean, ratio
-from sim.jobs import Paths, Rows
+from sim.jobs import Fleet, Paths, Rows
 from sim.money import MEMO, node_usd
 from sim.scenario import Plan
-from sim.units import SECONDS_PER_HOUR, TICKS_PER_HOUR, Floats
+from sim.units import NEVER, SECONDS_PER_HOUR, TICKS_PER_HOUR, Floats
 
 Json = dict[str, Any]
 
@@ -19,23 +19,31 @@ _ROUNDING = 1e-12
 _MEANS = ("hires", "hires_ready", "boot_usd", "recovery_gpu_h", "recovery_usd", "lost_gpu_h", "lost_usd")
 
 
-def wear(paths: Paths, rows: Rows, gpus_per_node: int, horizon: int) -> Floats:
-    """Tell how often jobs were interrupted in each replication, and for how many hours they ran.
+def wear(paths: Paths, rows: Rows, fleet: Fleet) -> Floats:
+    """Tell how often jobs were interrupted in each replication, for how many hours they ran, and how often in vain.
 
     Returns
     -------
-    float64[R, 2]
-        Over the whole horizon, warm-up and all.
+    float64[R, 3]
+        Over the whole horizon, warm-up and all. In vain: all interruptions but those on lent nodes, where a job may
+        save its work first.
     """
-    found = np.zeros((paths.replications, 2))
+    found = np.zeros((paths.replications, 3))
     stints = rows.stints
     if stints is None:
         return found
     jobs = np.repeat(np.arange(paths.replications), np.diff(paths.offsets))
     found[:, 0] = np.bincount(jobs, rows.interrupted, paths.replications)
-    hours = (np.minimum(stints.until, horizon) - stints.since) / TICKS_PER_HOUR
-    hours /= np.maximum(1, paths.gpus[stints.job] // gpus_per_node)  # a job on several nodes has a row for each
+    parts = np.maximum(1, paths.gpus[stints.job] // fleet.gpus_per_node)  # a job on several nodes has a row for each
+    hours = (np.minimum(stints.until, fleet.horizon) - stints.since) / TICKS_PER_HOUR / parts
     found[:, 1] = np.bincount(jobs[stints.job], hours, paths.replications)
+    found[:, 2] = found[:, 0]
+    if fleet.lent and fleet.recovery.interval < NEVER:
+        last = np.zeros(len(paths), np.int64)
+        last[stints.job] = np.arange(len(stints))
+        broken = np.arange(len(stints)) <= last[stints.job] - parts
+        lent = (stints.node >= fleet.nodes) & (stints.node < fleet.nodes + fleet.lent) & (stints.lost == 0)
+        found[:, 2] -= np.bincount(jobs[stints.job], broken * lent / parts, paths.replications)
     return found
 
 
@@ -71,7 +79,7 @@ def _best_interval(cost_h: float, rate: Estimate) -> Estimate:
 
 
 def _saved(spent: Floats, list_usd: Floats, confidence: float) -> Estimate:
-    """Estimate the part of the list price that was not spent."""
+    """Estimate the part of the list price of all useful work that was not spent."""
     if np.isnan(list_usd).any():
         return Estimate(None)
     found = ratio(spent, list_usd, confidence)
@@ -95,20 +103,22 @@ def nodes_result(plan: Plan, memo: Floats, lines: Floats, worn: Floats, confiden
         Whose they are.
     memo, lines : float64[R, len(MEMO)], float64[R, len(LINES)]
         Of its ledger.
-    worn : float64[R, 2]
-        Interruptions, and hours that jobs ran.
+    worn : float64[R, 3]
+        Interruptions, hours that jobs ran, interruptions in vain.
     """
     of = {name: memo[:, column] for column, name in enumerate(MEMO)}
-    rate = ratio(worn[:, 0], worn[:, 1], confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        useful = of["productive_gpu_h"] / (of["held_used_gpu_h"] + of["hired_used_gpu_h"])
+    worth = np.where(of["list_usd"] == 0, 0.0, of["list_usd"] * useful)
     found: Json = {
         "held": plan.nodes,
         "lent": plan.lent,
         "maximum": plan.maximum_nodes,
         **{name: mean(of[name], confidence) for name in _MEANS},
-        "interruptions_per_job_hour": rate,
+        "interruptions_per_job_hour": ratio(worn[:, 0], worn[:, 1], confidence),
         "coverage": ratio(of["held_used_gpu_h"], of["held_used_gpu_h"] + of["hired_used_gpu_h"], confidence),
         "commitment_utilization": ratio(of["held_used_gpu_h"], of["held_paid_gpu_h"], confidence),
-        "effective_savings_rate": _saved(node_usd(lines), of["list_usd"], confidence),
+        "effective_savings_rate": _saved(node_usd(lines), worth, confidence),
         "checkpoints": None,
     }
     if plan.checkpoints is not None:
@@ -116,6 +126,6 @@ def nodes_result(plan: Plan, memo: Floats, lines: Floats, worn: Floats, confiden
         found["checkpoints"] = {
             "interval_h": float(plan.checkpoints.interval_minutes) * 60 / SECONDS_PER_HOUR,
             "cost_h": cost_h,
-            "best_interval_h": _best_interval(cost_h, rate),
+            "best_interval_h": _best_interval(cost_h, ratio(worn[:, 2], worn[:, 1], confidence)),
         }
     return found

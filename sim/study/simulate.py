@@ -65,8 +65,8 @@ class Outcome:
         GPU hours.
     memo : float64[R, len(MEMO)]
         What is told beside the bill.
-    worn : float64[R, 2]
-        Interruptions of jobs, and the hours that they ran.
+    worn : float64[R, 3]
+        Interruptions of jobs, the hours that they ran, interruptions in vain.
     classes : dict of Fold
         By class name.
     serving : dict of float64[R, 3]
@@ -294,7 +294,7 @@ class Experiment:
                 there = pool.replica_ticks(rows, self.opens, self.closes)
                 serving[pool.name] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time, there]) / TICKS_PER_HOUR
         by_class = {name: folds[name] for name in classes}
-        worn = wear(served.paths, served.rows, its_fleet.gpus_per_node, self.closes)
+        worn = wear(served.paths, served.rows, its_fleet)
         return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, worn, by_class, serving)
 
     def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:

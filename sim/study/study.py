@@ -46,7 +46,7 @@ def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)  # a kernel cannot be stopped; nobody waits for it
         raise
     executor.shutdown()
 

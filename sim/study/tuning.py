@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.faults import InputError
+from sim.fleet.contest import players_for
 from sim.hires import ExhaustedError, Hires
 from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
 from sim.scenario import Held, Plan, Scenario
+from sim.scenario.misfits import MOST_NODE_TICKS
 from sim.units import NEVER, Ticks, tick
 from sim.workload import Replay, Sizes, enlarged, first_sizes, hazards, numbers, replay_of
 
@@ -79,6 +81,7 @@ class Tuning:
             return engine(self.fleet, paths, terms, None)
         sizes = self.drawn.sizes
         while True:
+            self._check(sizes)
             what_happens = hazards(
                 self.scenario, self.plan, seed, replications, **sizes._asdict(), lent=lent, replay=self.replay
             )
@@ -86,6 +89,13 @@ class Tuning:
                 return engine(self.fleet, paths, terms, what_happens)
             except ExhaustedError as short:
                 sizes = self._more(sizes, short)
+
+    def _check(self, sizes: Sizes) -> None:
+        """Refuse more nodes than the clock can tell apart."""
+        nodes = self.fleet.nodes + self.fleet.lent + sizes.slots
+        if players_for(nodes) * self.fleet.horizon >= MOST_NODE_TICKS:
+            text = f"a plan needs {nodes:,} nodes or more at one time, too many for a clock of so many days"
+            raise InputError.one(self.scenario.name, f"{text}; state `maximum` or shorten horizon_days")
 
     def _more(self, sizes: Sizes, short: ExhaustedError) -> Sizes:
         """Draw twice as much of what was too little, from now on."""
@@ -102,7 +112,7 @@ class Tuning:
 def plan_fleet(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> Fleet:
     """Take from a plan the rules by which its nodes serve fine-tunes."""
     no_queue = NOT_STARTED
-    if plan.frictionless:
+    if scenario.hires_at_once(plan):
         no_queue = HIRED
     elif plan.maximum_nodes == 0 and plan.api is not None:
         no_queue = API
@@ -116,7 +126,7 @@ def plan_fleet(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> 
         lent=plan.lent if scenario.tunes else 0,
         fails=plan.fails,
         preempt=plan.preempt,
-        hiring=_hiring(plan, replay),
+        hiring=None if no_queue else _hiring(plan, replay),
         recovery=_recovery(plan),
     )
 
@@ -124,7 +134,7 @@ def plan_fleet(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> 
 def _hiring(plan: Plan, replay: Replay | None) -> Hiring | None:
     """Take the rules by which a plan hires."""
     hired = plan.hired_tuning
-    if hired is None or plan.frictionless:
+    if hired is None:
         return None
     most = NEVER if hired.most_nodes is None else hired.most_nodes
     return Hiring(

@@ -7,6 +7,8 @@ _HEAD = (
     "hires",
     "boot, USD",
     "interruptions a job",
+    "to the end, h: p50",
+    "p95",
     "lost, GPU h",
     "lost, USD",
     "save + restart, GPU h",
@@ -16,9 +18,10 @@ _HEAD = (
     "savings rate",
 )
 _WORDS = """\
-Lost: work done again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: share of paid
-GPU time that was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes. Commitment used:
-share of held GPU time that was used. Savings rate: 1 - node money over the same use at the on-demand list price."""
+Means of a replication; classes apart by a slash. To the end: from arrival, interruptions and all. Lost: work done
+again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: share of paid GPU time that
+was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes. Commitment used: share of held GPU
+time that was used. Savings rate: 1 - node money over the productive GPU time at the on-demand list price."""
 
 
 def nodes_text(plans: Json) -> list[str]:
@@ -47,14 +50,20 @@ def _row(name: str, plan: Json) -> list[str]:
         number(nodes["hires"].value),
         number(nodes["boot_usd"].value),
         often or "n/a",
+        *(" / ".join(number(each["sojourn_h"][key].value) for each in tunes) or "n/a" for key in ("p50", "p95")),
         number(nodes["lost_gpu_h"].value),
         number(nodes["lost_usd"].value),
         number(nodes["recovery_gpu_h"].value),
         percent(plan["utilization"]["productive"].value),
         percent(nodes["coverage"].value),
         percent(nodes["commitment_utilization"].value),
-        percent(nodes["effective_savings_rate"].value),
+        _saved(nodes["effective_savings_rate"].value),
     ]
+
+
+def _saved(share: float | None) -> str:
+    """Write a savings rate; far below zero it says no more than that."""
+    return "below -1,000 %" if share is not None and share < -10 else percent(share)
 
 
 def _checkpoints(name: str, saves: Json | None) -> str:

@@ -16,6 +16,7 @@ from sim.jobs import Hazards
 from sim.scenario import Bought, Hired, Plan, Scenario
 from sim.scenario.buying import Failures, Supply
 from sim.scenario.laws import law_mean
+from sim.scenario.misfits import FIRST_SLOTS
 from sim.units import NEVER, Ticks, tick, to_ticks
 from sim.workload.draws import Draws, Open
 from sim.workload.replays import Replay, replay_of
@@ -24,7 +25,7 @@ from sim.workload.streams import stream
 MOST_SIZE = 2**26
 """Hires, or askings, of a replication: more would not fit into memory."""
 
-_FEWEST, _FIRST_SLOTS, _MOST_FIRST = 64, 64, 100_000
+_FEWEST, _MOST_FIRST = 64, 100_000
 
 
 class Sizes(NamedTuple):
@@ -44,7 +45,7 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
         Mean number of fine-tunes of a replication; without it, that of the classes with an arrival law.
     """
     hired = plan.hired_tuning
-    if hired is None or plan.frictionless:
+    if hired is None or scenario.hires_at_once(plan):
         return Sizes(0, 0, 0)
     hours, nodes, work = scenario.horizon_hours, 0.0, 0.0
     for each in scenario.tunes.values():
@@ -56,7 +57,7 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
         nodes += work / law_mean(hired.lifetime_hours)
     hires = int(min(_FEWEST + 1.25 * nodes, _MOST_FIRST))
     asks = int(min(_FEWEST + 1.25 * nodes / max(hired.available_share, 0.1), _MOST_FIRST))
-    slots = _FIRST_SLOTS if hired.most_nodes is None else min(hired.most_nodes, _FIRST_SLOTS)
+    slots = FIRST_SLOTS if hired.most_nodes is None else min(hired.most_nodes, FIRST_SLOTS)
     return Sizes(hires, asks, slots)
 
 
@@ -68,6 +69,8 @@ def numbers(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> int
             most = max(most, 2.0 * horizon / max(1, tick(group.failures.cycle_hours)))
     hires, asks, _ = first_sizes(scenario, plan)
     hired = plan.hired_tuning
+    if hired is not None and hired.available_share < 1:  # at worst, somebody asks all the time
+        asks = max(asks, int((1 - hired.available_share) * horizon / hired.retry_ticks))
     turns = 2.0 * horizon / max(1, tick(hired.supply.cycle_hours)) if hired is not None and hired.supply else 0.0
     logged = 0 if replay is None else replay.instants(horizon) * len(replay.slots)
     return int(plan.nodes * most + 2 * hires + asks + turns) + logged
@@ -228,7 +231,7 @@ def hazards(
     usual, horizon, hired = first_sizes(scenario, plan), tick(scenario.horizon_hours), plan.hired_tuning
     opens = [partial(stream, seed, replication) for replication in replications]
     windows = _with_lent(_windows(plan, opens, horizon), lent)
-    if hired is None or plan.frictionless:
+    if hired is None or scenario.hires_at_once(plan):
         bare = Hazards.none(len(opens), 0)
         return Hazards(windows, bare.supply, bare.boot, bare.lifetime, bare.refused)
     if hired.trace is not None and replay is None:

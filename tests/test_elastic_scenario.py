@@ -450,7 +450,7 @@ def test_a_far_horizon_leaves_room_for_few_nodes():
     far = {"horizon_days": 1_000_000, "allocation.window_days": 1_000_000, "workload.tuning.arrivals.rate_per_day": 1}
     assert world({"hired": {"more": HIRED}}, **far).plans["mine"].frictionless
     found = refusals({"held": {"own": HELD | {"nodes": 100}}, "hired": {"more": HIRED}}, **far)
-    assert "101 nodes, as the next power of four, times the horizon in microseconds" in found[0]
+    assert "164 nodes, as the next power of four, times the horizon in microseconds" in found[0]
 
 
 def test_all_faults_at_once_each_with_its_line():

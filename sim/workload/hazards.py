@@ -26,6 +26,8 @@ MOST_SIZE = 2**26
 """Hires, or askings, of a replication: more would not fit into memory."""
 
 _FEWEST, _MOST_FIRST = 64, 100_000
+_RARE = 0.1
+"""Share of orders granted below which most of the time is spent on asking."""
 
 
 class Sizes(NamedTuple):
@@ -56,7 +58,7 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
     if hired.lifetime_hours is not None:
         nodes += work / law_mean(hired.lifetime_hours)
     hires = int(min(_FEWEST + 1.25 * nodes, _MOST_FIRST))
-    asks = int(min(_FEWEST + 1.25 * nodes / max(hired.available_share, 0.1), _MOST_FIRST))
+    asks = int(min(_FEWEST + 1.25 * nodes / max(hired.available_share, _RARE), _MOST_FIRST))
     slots = FIRST_SLOTS if hired.most_nodes is None else min(hired.most_nodes, FIRST_SLOTS)
     return Sizes(hires, asks, slots)
 
@@ -69,8 +71,8 @@ def numbers(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> int
             most = max(most, 2.0 * horizon / max(1, tick(group.failures.cycle_hours)))
     hires, asks, _ = first_sizes(scenario, plan)
     hired = plan.hired_tuning
-    if hired is not None and hired.available_share < 1:  # at worst, somebody asks all the time
-        asks = max(asks, int((1 - hired.available_share) * horizon / hired.retry_ticks))
+    if hired is not None and hired.available_share < _RARE:  # somebody asks all the time
+        asks = max(asks, horizon // hired.retry_ticks)
     turns = 2.0 * horizon / max(1, tick(hired.supply.cycle_hours)) if hired is not None and hired.supply else 0.0
     logged = 0 if replay is None else replay.instants(horizon) * len(replay.slots)
     return int(plan.nodes * most + 2 * hires + asks + turns) + logged

@@ -124,7 +124,8 @@ def every_job_has_one_outcome() -> Found:
         none = (rows.start == -1) & (rows.end == -1) & (rows.node == -1)
         known = np.isin(rows.outcome, (NOT_STARTED, HELD, HIRED, API))
         right = known & np.where(rows.outcome == NOT_STARTED, none, started)
-        right &= (rows.node >= 0) == (rows.outcome == HELD)
+        numbered = (HELD,) if rows.stints is None else (HELD, HIRED)  # a node of its own has no number
+        right &= (rows.node >= 0) == np.isin(rows.outcome, numbered)
         found.append((len(paths), int(np.count_nonzero(~right))))
     return _sum(found)
 

@@ -1,33 +1,23 @@
 """Experiments of spot nodes and of serving's nights: what they state, the numbers behind their axes, what they tell."""
 
-import importlib.util
 import json
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from drawings import line, texts, title
+from scripts import EXPERIMENTS, script
 
 import sim
 from sim.charts import checkpoints, nights
 from sim.estimate import Estimate
 from sim.scenario import load
 
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 FORMS = ("csv", "json", "png", "svg", "txt")
 LOG = (
     "0,add,a\n0,add,b\n0,add,c\n7200000,remove,a\n7300000,add,d\n14400000,remove,b\n14500000,add,e\n18000000,remove,c\n"
 )
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"experiment_{name}", EXPERIMENTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

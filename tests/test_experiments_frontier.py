@@ -1,32 +1,21 @@
 """Experiments of scale and elasticity: the map of the cheapest plan, and what pooling is worth."""
 
-import importlib.util
 import math
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from drawings import line, texts, title
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from scripts import script
 
 import sim
 from sim.charts import Adapters, Crowd, words
 from sim.charts.frontier import SURE, Frontier
 from sim.estimate import Estimate
 from sim.faults import InputError
-
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"experiment_{name}", EXPERIMENTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,16 @@
 """Experiments of serving: what they state, how they read the measured runs, what they tell without data."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import script
 
 import sim
 from sim.charts import Benchmark
 from sim.faults import InputError
 
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 HEAD = "config,rps,c_eff_per_mtok,tpot_p50_ms,ttft_p50_ms,ttft_p90_ms,ttft_p99_ms"
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"experiment_{name}", EXPERIMENTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +176,9 @@ class TestChatTrace:
 
     def test_a_folder_that_is_stated_must_hold_it(self, trace, cost, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "argv", ["x", "--data", str(tmp_path), "--out", str(tmp_path)])
-        for script, wanted in ((trace, "inference/azure_llm_2023"), (cost, "perf/vllm_cost_meter")):
+        for each, wanted in ((trace, "inference/azure_llm_2023"), (cost, "perf/vllm_cost_meter")):
             with pytest.raises(sim.InputError, match=f"--data: must be a folder that holds {wanted}"):
-                script.main()
+                each.main()
 
 
 class TestArticle:

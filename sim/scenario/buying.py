@@ -3,6 +3,7 @@
 Not here: prices (``catalog``), the plan they are bought in (``plans``), anything on a clock.
 """
 
+from abc import abstractmethod
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -126,9 +127,9 @@ class Bought(Priced):
     serve: Serving | None = None
 
     @property
+    @abstractmethod
     def most_nodes(self) -> int | None:
         """Most nodes that there are at one time; None for no limit."""
-        raise NotImplementedError
 
     def check_serving(self, serve: Serving) -> None:
         """Refuse nodes that cannot run what they are meant to serve."""
@@ -229,7 +230,8 @@ _TUNING_ONLY = (
 class Hired(Bought):
     """Nodes hired when they are needed and given back: for fine-tunes that wait, or by an autoscaler of replicas.
 
-    Where no key but a price is given, every fine-tune gets nodes of its own at once, billed by the second.
+    Where no key but a price is given, a node is there at once and billed by the second; jobs that fill whole nodes then
+    get nodes of their own.
     """
 
     spot: Annotated[bool, Field(strict=True)] | None = None

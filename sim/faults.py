@@ -1,5 +1,7 @@
 """What goes wrong, and how it is said: one short tree of exceptions."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -30,3 +32,11 @@ class InputError(FleetError):
     def one(cls, where: str, text: str) -> "InputError":
         """Refuse an input for a single fault."""
         return cls([Fault(where, text)])
+
+
+def nearest(word: str, words: Iterable[object]) -> str:
+    """End a refusal with the nearest right word, or with all of them."""
+    options = [str(option) for option in words]
+    if close := difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
+        return f"did you mean `{close[0]}`?"
+    return "choose from " + ", ".join(f"`{option}`" for option in options)

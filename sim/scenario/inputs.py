@@ -1,21 +1,13 @@
 """What numbers rest on, and how a wrong word is answered. Not here: the prices themselves (``catalog``)."""
 
-import difflib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sim.faults import nearest as nearest
 from sim.scenario.laws import law_mean
 
 BASES = ("measured", "list price", "assumed")
-
-
-def nearest(word: str, words: Any) -> str:
-    """End a refusal with the nearest right word, or with all of them."""
-    options = [str(option) for option in words]
-    if close := difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
-        return f"did you mean `{close[0]}`?"
-    return "choose from " + ", ".join(f"`{option}`" for option in options)
 
 
 @dataclass(frozen=True)

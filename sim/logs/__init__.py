@@ -1,0 +1,26 @@
+"""Logs of what happened, read as numbers: any form, any length, every fault with its place. Not here: any model."""
+
+from sim.logs.cells import Faults, instant, number, whole
+from sim.logs.forms import NAMES, TICKS, TOKENS, Form, Kind, known
+from sim.logs.log import Chunk, Log, gather, open_log
+from sim.logs.source import Limits, readable, text_lines
+
+__all__ = [
+    "NAMES",
+    "TICKS",
+    "TOKENS",
+    "Chunk",
+    "Faults",
+    "Form",
+    "Kind",
+    "Limits",
+    "Log",
+    "gather",
+    "instant",
+    "known",
+    "number",
+    "open_log",
+    "readable",
+    "text_lines",
+    "whole",
+]

@@ -1,0 +1,433 @@
+"""The reader of logs: every form, every bad file with its place, and the compiled grammar against Python's own."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import zlib
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sim.faults import InputError
+from sim.logs import Limits, gather, open_log, source, tables, text_lines
+from sim.logs.cells import moment, number, whole
+
+NAMES = {"arrival": "t", "prompt": "p", "output": "o"}
+
+
+def read(tmp_path, text: str | bytes, name="log", **told):
+    """Hold a log in memory: its rows and what is told of them."""
+    (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    told = told or {"columns": NAMES, "unit": "seconds"}
+    with open_log(tmp_path / name, **told) as log:
+        return gather(log), log
+
+
+def rows(found):
+    """Requests as plain lists."""
+    chunk = found[0]
+    return chunk.arrival.tolist(), chunk.columns["prompt"].tolist(), chunk.columns["output"].tolist()
+
+
+def refused(tmp_path, text, name="log", **told):
+    """The refusal of a log, without the folder."""
+    with pytest.raises(InputError) as error:
+        read(tmp_path, text, name, **told)
+    return str(error.value).replace(f"{tmp_path}/", "")
+
+
+# The compiled grammar and the plain cells against Python's csv and the slow rules
+
+PLAIN = st.sampled_from(
+    ["0", "7", "12.5", "1e3", "007", "3.", ".5", " 4 ", "1_0", "-1", "NaN", "inf", "", "9" * 20, "\u0661"]
+)
+DATES = st.sampled_from(
+    [
+        "2024-02-29 12:30:00",
+        "2023-02-29 12:30:00",
+        "2024-12-31T23:59:59.1234567",
+        "2024-01-01 00:00:00Z",
+        "2024-01-01 00:00:00.5+05:30",
+        "2024-01-01 00:00:00-23:59",
+        "2024-01-01",
+        "20240101T000000",
+        "2024-01-01 24:00:00",
+        "2024-01-01 00:00:60",
+        "2024-01-01 00:00:00.",
+        "2024-01-01x00:00:00",
+        "1969-12-31 23:59:59",
+        "1970-01-01 00:00:00+00:01",
+        "2200-01-01 00:00:00",
+    ]
+)
+FIELD = st.one_of(
+    PLAIN,
+    DATES,
+    st.integers(0, 10**17).map(str),
+    st.floats(0, 1e13).map(repr),
+    st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 31)).map(str),
+    st.text('ab",\n\r 1é', max_size=5),
+)
+
+
+@st.composite
+def cells(draw):
+    """A cell as it stands in a file: bare, or in quotes with quotes doubled."""
+    text = draw(FIELD)
+    bare = draw(st.integers(0, 3)) > 0 and not set(text) & set(',\n\r"')
+    return text if bare else '"' + text.replace('"', '""') + '"'
+
+
+@st.composite
+def files(draw):
+    """The text of a file of three columns, mostly of as many cells, mostly ended by one kind of line."""
+    width = st.sampled_from([3, 3, 3, 3, 3, 2, 4])
+    lines = draw(st.lists(width.flatmap(lambda k: st.lists(cells(), min_size=k, max_size=k)), max_size=8))
+    ends = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    tail = draw(st.sampled_from(["", ends, ends + ends, '"', '"a"b']))
+    return ends.join(["t,p,o", *(",".join(line) for line in lines)]) + tail
+
+
+def plainly(text: str) -> list[list[str]] | None:
+    """The rows of a file by Python's csv, each with the line on which it ends; None where it refuses the file."""
+    found = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return [[str(found.line_num), *row] for row in found if row]
+    except csv.Error:
+        return None
+
+
+def by_rule(rule, cell: str):
+    """What a slow rule makes of a cell."""
+    try:
+        return rule(cell.strip())
+    except ValueError:
+        return None
+
+
+def scanned(file, dates):
+    """The rows of a file as they are before any rule: line, whether whole, texts, states and numbers."""
+    with open_log(file, columns=NAMES, unit="datetime" if dates else "seconds", sort=True) as log:
+        return [
+            (
+                int(raw.lines[row]),
+                bool(raw.good[row]),
+                [raw.text(role, row) for role in NAMES] if raw.good[row] else [],
+                [(raw.states[role][row], raw.values[role][row]) for role in NAMES],
+            )
+            for raw in log._rows.read(log._judge.columns)
+            for row in range(len(raw.lines))
+        ]
+
+
+@given(files(), st.integers(1, 4), st.booleans())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example('t,p,o\n1,"2"3,4\n', 1, False)
+@example('t,p,o\r1,"1\r\n2",4\r\n', 1, False)
+def test_the_compiled_grammar_is_that_of_python(tmp_path, monkeypatch, text, most_rows, dates):
+    monkeypatch.setattr(tables, "_MOST_ROWS", most_rows)
+    monkeypatch.setattr(source, "BLOCK_BYTES", 16)
+    (tmp_path / "log").write_bytes(text.encode())
+    expected = plainly(text)
+    if expected is None:
+        with pytest.raises(InputError, match="is not a CSV file"):
+            scanned(tmp_path / "log", dates)
+        return
+    found = scanned(tmp_path / "log", dates)
+    body = expected[1:]
+    assert [line for line, *_ in found] == [int(row[0]) for row in body]
+    for (_, good, texts, numbers), (_, *row) in zip(found, body, strict=True):
+        assert good == (len(row) == 3)
+        if not good:
+            continue
+        assert texts == row
+        for place, ((state, value), cell) in enumerate(zip(numbers, row, strict=True)):
+            told = by_rule(moment if dates and place == 0 else number, cell)
+            if state != 0:  # what is read without the slow rules is what they would make of it
+                if dates and place == 0:
+                    assert (value, state == 2) == told
+                else:
+                    assert value == float(cell) == (value if value > 1e12 else told)
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from(["1", "2.0", "1e1", '"3"', " 4", "0", "x", "1.5", "1e13"])] * 3), max_size=6)
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_accepted_and_refused_is_what_the_slow_rules_say(tmp_path, lines):
+    text = "t,p,o\n" + "".join(",".join(line) + "\n" for line in lines)
+    tokens = whole("tokens", 1e12)
+    told = [
+        [by_rule(rule, cell.strip('"')) for rule, cell in zip((number, tokens, tokens), line, strict=True)]
+        for line in lines
+    ]
+    wrong = [
+        f"log:{row + 2}:{at + 1}" for row, line in enumerate(told) for at, value in enumerate(line) if value is None
+    ]
+    if wrong:
+        text = refused(tmp_path, text, columns=NAMES, unit="seconds", sort=True)
+        assert [line.split(": ")[0] for line in text.splitlines()] == wrong
+    else:
+        found = read(tmp_path, text, columns=NAMES, unit="seconds", sort=True)
+        kept = sorted(told, key=lambda line: line[0])
+        assert rows(found) == tuple([row[k] * scale for row in kept] for k, scale in enumerate((1e6, 1, 1)))
+
+
+# Forms
+
+AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n"
+KNOWN = {
+    "azure": (AZURE, [1_700_158_546_680_590], [374], [44]),
+    "burstgpt": (
+        "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+        "5,,2.5,GPT-4,472,18,490,Conversation log\n",
+        [5_000_000],
+        [472],
+        [18],
+    ),
+    "mooncake": ('{"timestamp": 3001, "input_length": 7, "output_length": 5, "hash_ids": [1]}', [3_001_000], [7], [5]),
+    "vllm": (
+        '{"arrival_time": 1787267980.082740, "num_prompt_tokens": 9, "num_generation_tokens": 2}',
+        [1_787_267_980_082_740],
+        [9],
+        [2],
+    ),
+    "litellm": (
+        "request_id,startTime,endTime,prompt_tokens,completion_tokens,model,status\n"
+        'a,2024-05-10 00:00:01.5,x,3,4,"{""a"": 1,\n2}",success\n'
+        "b,2024-05-10 00:00:02,,0,,m,failure\n",
+        [1_715_299_201_500_000],
+        [3],
+        [4],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_forms_are_known_by_their_header_and_by_name(tmp_path, name):
+    text, *expected = KNOWN[name]
+    for told in ({"form": name}, {"kind": "inference"}):
+        found = read(tmp_path, text, **told)
+        assert found[1].form.name == name
+        assert rows(found) == tuple(expected)
+    assert rows(read(tmp_path, gzip.compress(text.encode()), "no-suffix", form=name)) == tuple(expected)
+
+
+def test_jobs_and_rates(tmp_path):
+    text = "timestamp,duration,num_gpus,cluster\n2017-09-04 10:30:41,5400.0,8,7f04ca\n"
+    chunk, log = read(tmp_path, text, texts=True, form=None)
+    assert (log.form.name, log.form.kind, log.names("tenant")) == ("philly", "fine_tune", ["7f04ca"])
+    assert {name: column.tolist() for name, column in chunk.columns.items()} == {
+        "service_hours": [1.5],
+        "gpus": [8],
+        "tenant": [0],
+    }
+    chunk, log = read(tmp_path, "model,t,rate\nm,0,1.5\nm,600,0\n", form=None)
+    assert (log.form.kind, chunk.arrival.tolist(), chunk.columns["rate"].tolist()) == (
+        "rates",
+        [0, 6 * 10**8],
+        [1.5, 0],
+    )
+
+
+def test_cached_tokens_leave_one_to_compute(tmp_path):
+    header = "timestamp_ms,input_tokens,output_tokens,n_prefix_blocks_512,n_leading_blocks_seen_before\n"
+    chunk, _ = read(tmp_path, header + "0,6758,500,14,3\n0,512,1,1,1\n0,100,1,1,0\n", form=None)
+    assert chunk.columns["cached"].tolist() == [1536, 511, 0]
+
+
+def test_litellm_in_seconds_and_its_failures(tmp_path):
+    lines = [{"startTime": 1.5, "prompt_tokens": 3, "completion_tokens": 4, "cache_hit": None, "status": "success"}]
+    lines += [{"startTime": 2.0, "prompt_tokens": 3, "completion_tokens": 4, "cache_hit": True, "status": "success"}]
+    lines += [{"startTime": 2.5, "prompt_tokens": None, "completion_tokens": 0, "status": "failure"}]
+    found = read(tmp_path, "\n".join(map(json.dumps, lines)), form="litellm")
+    assert rows(found) == ([1_500_000], [3], [4])
+    assert found[1].notes == ["1 rows of status failure were left out", "1 rows of cache_hit true were left out"]
+
+
+def test_empty_requests_are_counted_where_asked(tmp_path):
+    text = (
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n1,a,5,0,5,x\n2,b,0,0,0,x\n3,a,1,2,3,x\n"
+    )
+    assert "Response tokens must be a whole number of tokens from 1, got '0'; take" in refused(
+        tmp_path, text, form=None
+    )
+    chunk, log = read(tmp_path, text, form=None, skip_empty=True)
+    assert (log.rows, log.empty, chunk.arrival.tolist()) == (1, 2, [3_000_000])
+
+
+def test_texts_keep_their_numbers_through_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    models = ["b", "é", "b", '"q,""x"', "a", "é"]
+    text = "Timestamp,Model,Request tokens,Response tokens\n" + "".join(f"{k},{m},1,1\n" for k, m in enumerate(models))
+    chunk, log = read(tmp_path, text, form=None, texts=True)
+    names = log.names("tenant")
+    assert [names[int(code)] for code in chunk.columns["tenant"]] == ["b", "é", "b", 'q,"x', "a", "é"]
+
+
+# Parquet
+
+
+def parquet(tmp_path, **columns):
+    """A Parquet file with three row groups, as bytes."""
+    pq.write_table(pa.table(columns), tmp_path / "made", row_group_size=1)
+    return (tmp_path / "made").read_bytes()
+
+
+def test_parquet_by_its_content(tmp_path):
+    times = pa.array([0, 10**6], pa.timestamp("us"))
+    data = parquet(tmp_path, TIMESTAMP=times, ContextTokens=pa.array([3, 4], pa.int32()), GeneratedTokens=["5", "6.0"])
+    assert rows(read(tmp_path, data, "log.csv", form=None)) == ([0, 10**6], [3, 4], [5, 6])
+    zoned = pa.array([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("ns", "Europe/Berlin"))
+    data = parquet(tmp_path, TIMESTAMP=zoned, ContextTokens=[3], GeneratedTokens=[5])
+    assert rows(read(tmp_path, data, form=None, zone="Asia/Tokyo"))[0] == [1_704_067_200_000_000]
+    assert refused(tmp_path, data[:-20]) == "log: is no whole Parquet file: " + refused(tmp_path, data[:-20])[31:]
+
+
+def test_faults_of_parquet_have_row_and_column(tmp_path):
+    data = parquet(tmp_path, t=[0.0, 1.0, 2.0], p=[1, None, -3], o=[1.0, float("nan"), 1.5])
+    assert refused(tmp_path, data).splitlines() == [
+        "log: row 2: p: p must be a number from 0 to 1e12, with a decimal point and no unit or separator, got ''",
+        "log: row 2: o: o must be a number from 0 to 1e12, with a decimal point and no unit or separator, got 'nan'",
+        "log: row 3: p: p must be a number from 0 to 1e12, with a decimal point and no unit or separator, got '-3'",
+        "log: row 3: o: o must be a whole number of tokens from 1, got '1.5'",
+    ]
+
+
+# Time zones
+
+DATED = {"columns": NAMES, "unit": "datetime"}
+
+
+def seconds(tmp_path, *times, **told):
+    """Instants of a log in seconds since 1970, rows in the order of the file."""
+    text = "t,p,o\n" + "".join(f"{time},1,1\n" for time in times)
+    return [k / 1e6 for k in rows(read(tmp_path, text, **DATED, **told))[0]]
+
+
+def utc(*moment_of):
+    """An instant of UTC in seconds since 1970."""
+    return datetime(*moment_of, tzinfo=UTC).timestamp()
+
+
+def test_offsets_and_zones(tmp_path):
+    midnight = utc(2024, 5, 10)
+    assert seconds(tmp_path, "2024-05-10 00:00:00") == [midnight]
+    assert seconds(tmp_path, "2024-05-10T00:00:00Z", "2024-05-10 02:00:00+01:00", zone="Asia/Tokyo") == [
+        midnight,
+        midnight + 3600,
+    ]
+    assert seconds(tmp_path, "2024-05-10 00:00:00", "2024-12-10 00:00:00", zone="Europe/Berlin") == [
+        midnight - 7200,
+        utc(2024, 12, 9, 23),
+    ]
+
+
+def test_the_hour_that_comes_twice_and_the_one_that_is_skipped(tmp_path):
+    hours = ["01:59:59", "02:10:00", "02:50:00", "02:10:00", "02:50:00", "03:00:00"]
+    one = utc(2024, 10, 27)
+    found = seconds(tmp_path, *(f"2024-10-27 {hour}" for hour in hours), zone="Europe/Berlin")
+    assert found == [one - 1, one + 600, one + 3000, one + 4200, one + 6600, one + 7200]
+    with pytest.raises(
+        InputError, match=r"log:2:1: t must be a time that there was in Europe/Berlin, .* '2024-03-31 02:30"
+    ):
+        seconds(tmp_path, "2024-03-31 02:30:00", zone="Europe/Berlin")
+    with pytest.raises(InputError, match="zone: must be the name of a time zone like"):
+        seconds(tmp_path, "2024-03-31 02:30:00", zone="Mars/../x")
+
+
+def test_mixed_zones_are_refused(tmp_path):
+    for times, must in ((("Z", ""), "an"), (("", "+01:00"), "no")):
+        text = "t,p,o\n" + "".join(f"2024-01-01 00:00:00{each},1,1\n" for each in times)
+        rule = f"t must carry {must} offset from UTC, as the rows above it; the times of the file are mixed, got '2024"
+        assert refused(tmp_path, text, **DATED).startswith(f"log:3:1: {rule}")
+
+
+# Bad files
+
+
+def test_rows_out_of_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    text = "t,p,o\n2,1,9\n2,2,9\n1,3,9\n2,4,9\n"
+    assert refused(tmp_path, text).startswith(
+        "log:4: arrives before the row above it; put the rows in order or set `sort"
+    )
+    assert rows(read(tmp_path, text, columns=NAMES, unit="seconds", sort=True))[1] == [3, 1, 2, 4]
+
+
+def test_all_faults_of_a_large_file_are_found_behind_good_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_ROWS", 3)
+    text = "t,p,o\n" + "".join(f"{k},{'x' if k in (5, 50) else 1},1\n" for k in range(60))
+    assert [line[:8] for line in refused(tmp_path, text).splitlines()] == ["log:7:2:", "log:52:2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("t,p,o\n1,2,3\n1,2", "log:3: has 2 fields, the header has 3 (the file seems to be cut short)"),
+        ('t,p,o\n1,"2,3\n', "log:3: is not a CSV file: a quote is never closed"),
+        ('{"t": 1, "p": 2, "o": 3}\n{"t": 1, "p"', "log:2: is not a request in JSON: Expecting ':' delimiter"),
+        ("t,p,o\n1,2,\xff\n".encode("latin-1"), "log: is not UTF-8 text"),
+        ("t,p,o,x\n1,2,3,\xff\n".encode("latin-1"), "log: is not UTF-8 text"),
+        (",".join(f"c{k}" for k in range(10**6)) + "\n", "log:1: has 1000000 columns; at most 1000 are read"),
+        ("t,p,o\n2023-01-01,1,1\n", "log:2:1: t must be a number from 0 to 1e12"),
+        ("", "log: is empty; its first line must name the columns t, p, o"),
+        ("\n\n", "log: is empty; its first line must name the columns t, p, o"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_torn_and_wrong_files(tmp_path, text, refusal):
+    assert refused(tmp_path, text).startswith(refusal)
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path, "a folder"), ("/dev/zero", "a device"), (tmp_path / "pipe", "a device, a pipe")):
+        with pytest.raises(InputError, match=f"must be a regular file, got {kind}"):
+            open_log(path)
+
+
+def zeros(size: int, begin: bytes = b"") -> bytes:
+    """A gzip bomb of spaces."""
+    squeeze = zlib.compressobj(9, wbits=31)
+    block = b" " * (1 << 20)
+    return b"".join([squeeze.compress(begin), *(squeeze.compress(block) for _ in range(size >> 20)), squeeze.flush()])
+
+
+def test_bombs(tmp_path):
+    limits = Limits(line_bytes=1 << 20, free_bytes=8 << 20)
+    bomb = zeros(64 << 20, b"t,p,o\n1,1,1\n")
+    told = {"columns": NAMES, "unit": "seconds", "limits": limits}
+    assert refused(tmp_path, bomb, **told).startswith("log:3: is longer than 1 MiB; this is no row of a log")
+    assert refused(tmp_path, zeros(64 << 20), **told).startswith("log:1: is longer than 1 MiB")
+    many = gzip.compress(b"t,p,o\n" + b"0,1,1\n" * (4 << 20))
+    assert refused(tmp_path, many, **told).startswith("log: unpacks to more than 250 times its size, ")
+    (tmp_path / "log").write_bytes(bomb)
+    with pytest.raises(InputError, match="log:3: is longer than 1 MiB"):
+        list(text_lines(tmp_path / "log", limits))
+
+
+def test_a_row_may_be_longer_than_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "BLOCK_BYTES", 16)
+    assert rows(read(tmp_path, "t,p,o,x\n1,2,3," + "y" * 1000 + "\n4,5,6,\n")) == ([10**6, 4 * 10**6], [2, 5], [3, 6])
+    lines = ['{"t": 1, "p": 2, "o": 3, "x": "' + "y" * 100 + '"}'] * 3
+    assert rows(read(tmp_path, "\n".join(lines)))[1] == [2, 2, 2]
+
+
+def test_what_a_log_may_not_tell_by_itself(tmp_path):
+    assert (
+        refused(tmp_path, "t,p,o\n1,1,1\n", columns=NAMES)
+        == "log:1: column 't' holds numbers; state the unit of its times"
+    )
+    assert "is no known form of a log: 'asure'; did you mean `azure`?" in refused(tmp_path, AZURE, form="asure")
+    assert np.array_equal(read(tmp_path, AZURE, columns={**KNOWN_COLUMNS})[0].arrival, KNOWN["azure"][1])
+
+
+KNOWN_COLUMNS = {"arrival": "TIMESTAMP", "prompt": "ContextTokens", "output": "GeneratedTokens"}

@@ -92,7 +92,7 @@ def files(draw):
     lines = draw(st.lists(width.flatmap(lambda k: st.lists(cells(), min_size=k, max_size=k)), max_size=8))
     ends = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     tail = draw(st.sampled_from(["", ends, ends + ends, '"', '"a"b']))
-    return ends.join(["t,p,o", *(",".join(line) for line in lines)]) + tail
+    return "t,p,o" + ends + ends.join(",".join(line) for line in lines) + tail
 
 
 def plainly(text: str) -> list[list[str]] | None:

@@ -57,6 +57,25 @@ EVERY_NUMBER = {
             "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},
             "staff": {"nodes_per_engineer": 4, "usd_per_year": 1},
         },
+        "bought": {
+            "held": {
+                "n": {
+                    "gpus": 1,
+                    "nodes": 1,
+                    "owned": {
+                        "usd": 1,
+                        "life_years": 1,
+                        "resale_share": 0.5,
+                        "power_kw": 1,
+                        "load_share": 0.5,
+                        "usd_per_kwh": 1,
+                        "pue": 1.5,
+                        "space_usd_per_kw_month": 1,
+                        "maintenance_share_per_year": 0.5,
+                    },
+                }
+            }
+        },
         "flat": {"api": {"usd_per_job": 1}},
         "both": {
             "held": {"n": {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}},

@@ -6,27 +6,40 @@ from datetime import date
 
 import pytest
 
+from sim import catalog
 from sim.catalog import (
     ACCELERATORS,
     API_OFFERS,
+    BASES,
+    BATCH_TIERS,
     INFERENCE_OFFERS,
     INSTANCES,
     MODELS,
     NODE_PRICES,
+    SERVERS,
+    SITE_COSTS,
+    UNIT_PRICES,
     Accelerator,
+    Fact,
     node_price,
+    unit_price,
 )
 from sim.profile import EFFICIENCIES, Efficiency, Profile, from_physics
 
-OFFERS = {**API_OFFERS, **INFERENCE_OFFERS}
-DATED = [*NODE_PRICES, *OFFERS.values()]
+OFFERS = [*API_OFFERS.values(), *INFERENCE_OFFERS.values()]
+OF_THINGS = (ACCELERATORS, INSTANCES, MODELS, SERVERS, SITE_COSTS, BATCH_TIERS)
+EVERY = [*NODE_PRICES, *UNIT_PRICES, *OFFERS, *(fact for table in OF_THINGS for fact in table.values())]
+NO_FACTS = ("BASES", "LIFE_SOURCE", "STALE_DAYS")
+DAY = {"since": date(2026, 1, 1), "seen": date(2026, 1, 1), "basis": "assumed", "source": "none: a test's toy"}
 LOSSLESS = Efficiency(1, "assumed", measured=False, memory=1, layer_s=0, layer_parallel_s=0, communication=0)
 
 
 def test_every_instance_holds_known_gpus_and_is_priced():
     assert {instance.gpu for instance in INSTANCES.values()} <= set(ACCELERATORS)
     assert {price.instance for price in NODE_PRICES} == set(INSTANCES)
-    assert all(instance.gpus in (1, 8) and instance.source for instance in INSTANCES.values())
+    assert all(instance.gpus in (1, 8) for instance in INSTANCES.values())
+    assert {server.gpu for server in SERVERS.values()} <= set(ACCELERATORS)
+    assert all(name.endswith(f"_x{server.gpus}") for name, server in SERVERS.items())
 
 
 def test_names_are_keys():
@@ -36,10 +49,33 @@ def test_names_are_keys():
 
 
 def test_every_fact_is_dated_and_has_a_source():
-    assert all(date(2020, 1, 1) < fact.since <= fact.seen < date(2026, 12, 31) for fact in DATED)
-    assert all(fact.basis in ("list price", "list price, second-hand", "market price, second-hand") for fact in DATED)
-    assert all(fact.rate == "spot" for fact in NODE_PRICES if fact.basis.startswith("market"))
-    assert all(fact.source for fact in [*DATED, *ACCELERATORS.values(), *MODELS.values()])
+    assert {fact.basis for fact in EVERY} <= set(BASES)
+    for fact in EVERY:
+        assert isinstance(fact, Fact)
+        assert date(2020, 1, 1) < fact.since <= fact.seen < date(2026, 12, 31), fact
+        assert len(fact.source) > 10, fact
+    assert all(offer.hours_source for offer in API_OFFERS.values())
+    assert all(server.power_source for server in SERVERS.values())
+    assert all("price" in fact.basis for fact in [*NODE_PRICES, *OFFERS, *BATCH_TIERS.values(), *UNIT_PRICES])
+    assert all(
+        fact.instance.startswith("neocloud.") for fact in NODE_PRICES if _of_market(fact) and fact.rate != "spot"
+    )
+
+
+def _of_market(fact):
+    return fact.basis.startswith("market")
+
+
+def test_no_catalog_is_left_out_of_these_tests():
+    """Whatever the catalog's room offers as a table of facts is among those looked at above."""
+    tables = [getattr(catalog, name) for name in catalog.__all__ if name.isupper() and name not in NO_FACTS]
+    listed = [fact for table in tables for fact in (table.values() if isinstance(table, dict) else table)]
+    assert {id(fact) for fact in listed} == {id(fact) for fact in EVERY}
+
+
+def test_a_fact_without_its_source_cannot_be_written_down():
+    with pytest.raises(TypeError, match="source"):
+        catalog.Instance(8, "H100-80GB", since=date(2023, 1, 1), seen=date(2023, 1, 1), basis="list price")
 
 
 def test_one_price_at_a_time():
@@ -61,6 +97,27 @@ def test_spot_costs_less_than_on_demand_of_its_day():
         assert 0.1 < price.usd_per_node_h / usual.usd_per_node_h < 0.6, price
     assert node_price("p4d.24xlarge", "spot", date(2023, 10, 1)).usd_per_node_h == 9.8318
     assert node_price("p4d.24xlarge", "spot", date(2022, 10, 1)) is None
+
+
+def test_reserved_costs_less_than_on_demand_and_batch_less_than_at_once():
+    reserved = [price for price in NODE_PRICES if price.rate in ("reserved_1y", "capacity_block")]
+    assert len(reserved) >= 5
+    for price in reserved:
+        usual = node_price(price.instance, "on_demand", price.since)
+        assert usual is None or price.usd_per_node_h < 0.7 * usual.usd_per_node_h
+    assert {offer.batch for offer in INFERENCE_OFFERS.values()} - {None} <= set(BATCH_TIERS)
+    assert {tier.share_of_price for tier in BATCH_TIERS.values()} == {0.5}
+    hourly, month, year = (unit_price("azure_ptu", rate, None) for rate in ("hourly", "reserved_1m", "reserved_1y"))
+    assert hourly.usd_per_unit_h > month.usd_per_unit_h > year.usd_per_unit_h
+    assert (month.usd_per_unit_h * 730, year.usd_per_unit_h * 730) == pytest.approx((260, 221))
+    assert unit_price("azure_ptu", "hourly", date(2024, 1, 1)) is None
+
+
+def test_servers_cost_what_their_gpus_may():
+    for server in SERVERS.values():
+        assert 20_000 < server.usd / server.gpus < 70_000
+        assert 0.7 < server.power_kw / server.gpus < 2
+        assert server.life_years == 5
 
 
 def test_prices_are_positive_and_a_cached_token_costs_less():
@@ -130,7 +187,7 @@ def test_bytes_by_hand():
 
 
 def test_a_lossless_profile_by_hand():
-    gpu = Accelerator("toy", memory_gb=40, bandwidth_gb_per_s=1000, bf16_dense_tflops=100, source="none")
+    gpu = Accelerator("toy", memory_gb=40, bandwidth_gb_per_s=1000, bf16_dense_tflops=100, **DAY)
     profile = from_physics(MODELS["llama_3_1_8b"], gpu, 2, efficiency=LOSSLESS, max_num_seqs=7, token_budget=512)
     assert profile.base_s == pytest.approx(16.060522496e9 / 2e12)
     assert profile.per_kv_token_s == pytest.approx(131_072 / 2e12)

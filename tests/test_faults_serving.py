@@ -136,7 +136,9 @@ REFUSED = {
         {"price_date": "2025-08-30"},
         [
             "plans.api must have prices for price_date 2025-08-30: the inference offer together_llama_31_8b "
-            "began on 2025-08-31; state the price or change the date"
+            "began on 2025-08-31; in force on 2025-08-30: `openai_4o_2024_08`, `openai_ft_4o_2024_08`, "
+            "`openai_gpt_35_turbo_2024_01`, `openai_5_mini_2025_08`, `openai_41_nano_2025_04` and 6 more; "
+            "state the price or change the date"
         ],
     ),
 }

@@ -138,7 +138,11 @@ def test_means_and_longest_of_a_class():
         ("plans.api.api", {"ttft_s": 1}, "must have both `usd_per_million_input_tokens` and"),
         ("plans.api.api", {"usd_per_job": 1}, "plans.api must have something that serves class `chat`: held"),
         ("plans.api.api.ttft_s", -1, "plans.api.api.ttft_s"),
-        ("price_date", "2022-01-01", "the inference offer openai_gpt_35_turbo_2023_06 began on 2023-06-13; state"),
+        (
+            "price_date",
+            "2022-01-01",
+            "the inference offer openai_gpt_35_turbo_2023_06 began on 2023-06-13; in force on ",
+        ),
     ],
     ids=lambda value: str(value)[:60],
 )

@@ -103,7 +103,11 @@ def test_all_faults_of_a_file_at_once_each_with_its_line_and_value(tmp_path):
             "plans.reserved.staff.source must be text without control characters",
         ),
         ("plans.reserved.staff.source", "x" * 301, "plans.reserved.staff.source must be at most 300 characters long"),
-        ("plans.reserved.held.p4d.gpus", 8, "must have exactly one of `instance`, `gpus`, got instance and gpus"),
+        (
+            "plans.reserved.held.p4d.gpus",
+            8,
+            "must have exactly one of `instance`, `gpus`, `server`, got instance and gpus",
+        ),
         ("plans.reserved.held.p4d.usd_per_node_h", 8, "must have exactly one of `rate`, `usd_per_node_h`"),
         (
             "plans.reserved.patience_hours",

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from sim.catalog.facts import Fact, day
+
 
 @dataclass(frozen=True)
-class Accelerator:
+class Accelerator(Fact):
     """One GPU: its memory, how fast it reads it, and its dense bfloat16 arithmetic (no sparsity).
 
     Attributes
@@ -23,12 +25,19 @@ class Accelerator:
     memory_gb: float
     bandwidth_gb_per_s: float
     bf16_dense_tflops: float
-    source: str
 
     @property
     def memory_bytes(self) -> float:
         """Memory in bytes."""
         return self.memory_gb * 2**30
+
+
+def _sheet(
+    name: str, memory_gb: float, bandwidth: float, tflops: float, since: str, year: int, source: str
+) -> Accelerator:
+    """Write down what a maker's document of some year says of a GPU announced on a day."""
+    dated = {"since": day(since), "seen": day(f"{year}-12-31")}
+    return Accelerator(name, memory_gb, bandwidth, tflops, **dated, basis="datasheet", source=source)
 
 
 _A100 = "NVIDIA A100 Tensor Core GPU datasheet"
@@ -42,15 +51,15 @@ _PRO = "NVIDIA RTX Blackwell PRO GPU Architecture whitepaper, 2025, Workstation 
 ACCELERATORS: Final = {
     accelerator.name: accelerator
     for accelerator in (
-        Accelerator("A100-40GB", 40, 1555, 312, f"{_A100}, 2020, SXM4"),
-        Accelerator("A100-80GB", 80, 2039, 312, f"{_A100}, 2021, SXM4"),
-        Accelerator("A100-80GB-PCIe", 80, 1935, 312, f"{_A100}, 2021, PCIe"),
-        Accelerator("H100-80GB", 80, 3350, 989.4, f"{_H100}, SXM5"),
-        Accelerator("H100-80GB-PCIe", 80, 2000, 756.5, f"{_H100}, PCIe"),
-        Accelerator("H200-141GB", 141, 4800, 989.4, f"{_H200}, SXM5"),
-        Accelerator("B200-180GB", 180, 8000, 2250, _B200),
-        Accelerator("L40S-48GB", 45, 864, 362.05, _L40S),
-        Accelerator("RTX-4090-24GB", 24, 1008, 165.2, _ADA),
-        Accelerator("RTX-PRO-6000-96GB", 96, 1792, 503.8, _PRO),
+        _sheet("A100-40GB", 40, 1555, 312, "2020-05-14", 2020, f"{_A100}, 2020, SXM4"),
+        _sheet("A100-80GB", 80, 2039, 312, "2020-11-16", 2021, f"{_A100}, 2021, SXM4"),
+        _sheet("A100-80GB-PCIe", 80, 1935, 312, "2021-06-28", 2021, f"{_A100}, 2021, PCIe"),
+        _sheet("H100-80GB", 80, 3350, 989.4, "2022-03-22", 2023, f"{_H100}, SXM5"),
+        _sheet("H100-80GB-PCIe", 80, 2000, 756.5, "2022-03-22", 2023, f"{_H100}, PCIe"),
+        _sheet("H200-141GB", 141, 4800, 989.4, "2023-11-13", 2024, f"{_H200}, SXM5"),
+        _sheet("B200-180GB", 180, 8000, 2250, "2024-03-18", 2024, _B200),
+        _sheet("L40S-48GB", 45, 864, 362.05, "2023-08-08", 2023, _L40S),
+        _sheet("RTX-4090-24GB", 24, 1008, 165.2, "2022-09-20", 2023, _ADA),
+        _sheet("RTX-PRO-6000-96GB", 96, 1792, 503.8, "2025-03-18", 2025, _PRO),
     )
 }

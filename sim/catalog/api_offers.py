@@ -1,42 +1,67 @@
 """The price book of APIs: what tokens cost where somebody else runs the model, from when, and who says so.
 
 Not here: prices that a scenario states itself. An offer is in force from ``since`` (the first day on which it is known,
-where nobody says when it began); ``seen`` is the last day on which it is known to have been asked. Sources by
-short name: `LiteLLM` = its list of model prices, `genai-prices` = pydantic/genai-prices (both MIT).
+where nobody says when it began); ``seen`` is the last day on which it is known to have been asked. Batch tiers are
+in ``tiers``. Sources by short name: `LiteLLM` = its list of model prices, `genai-prices` = pydantic/genai-prices (both
+MIT).
 """
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from sim.catalog.facts import Fact
+from sim.catalog.tiers import BATCH_TIERS
+
 
 @dataclass(frozen=True)
-class ApiOffer:
+class ApiOffer(Fact):
     """One pay-per-use offer of training: USD for a million trained tokens, and how long it takes."""
 
     usd_per_million_tokens: float
     hours_per_million_tokens: float
-    since: date
-    seen: date
-    basis: str
-    source: str
     hours_source: str
 
 
 @dataclass(frozen=True)
-class InferenceOffer:
+class InferenceOffer(Fact):
     """One pay-per-use offer of inference: USD for a million tokens read, read from the cache, and written.
 
     No cached price: the offer has none, and a cached token costs as much as any other.
+
+    Attributes
+    ----------
+    batch : str or None
+        The tier (of ``BATCH_TIERS``) at which the same model answers later for less; None where none is known.
+    batch_usd : (float, float) or None
+        USD for a million tokens read and written in a batch, where the offer says so itself.
     """
 
     usd_per_million_input_tokens: float
     usd_per_million_cached_tokens: float | None
     usd_per_million_output_tokens: float
-    since: date
-    seen: date
-    basis: str
-    source: str
+    batch: str | None = None
+    batch_usd: tuple[float, float] | None = None
+
+    @property
+    def usd_per_million_batch_input_tokens(self) -> float | None:
+        """What a million tokens read cost where the answer can wait; None where nobody says."""
+        own = None if self.batch_usd is None else self.batch_usd[0]
+        return own if self.batch is None else BATCH_TIERS[self.batch].share_of_price * self.usd_per_million_input_tokens
+
+    @property
+    def usd_per_million_batch_output_tokens(self) -> float | None:
+        """What a million tokens written cost where the answer can wait; None where nobody says."""
+        own = None if self.batch_usd is None else self.batch_usd[1]
+        return (
+            own if self.batch is None else BATCH_TIERS[self.batch].share_of_price * self.usd_per_million_output_tokens
+        )
+
+    def has_batch(self, on: date | None) -> bool:
+        """Whether it can be had in a batch on a day: the tier may be younger than the offer."""
+        if self.batch is None or on is None:
+            return self.batch is not None or self.batch_usd is not None
+        return BATCH_TIERS[self.batch].since <= on
 
 
 _ARTICLE_HOURS = "the article: 1 to 1.5 h a run of a million tokens; midpoint (assumed)"
@@ -104,6 +129,7 @@ INFERENCE_OFFERS: Final = {
         0.5,
         None,
         1.5,
+        batch="openai",
         since=date(2024, 1, 25),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -122,6 +148,7 @@ INFERENCE_OFFERS: Final = {
         3.0,
         None,
         6.0,
+        batch="openai",
         since=date(2023, 11, 6),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -131,6 +158,7 @@ INFERENCE_OFFERS: Final = {
         30.0,
         None,
         60.0,
+        batch="openai",
         since=date(2023, 3, 14),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -140,6 +168,7 @@ INFERENCE_OFFERS: Final = {
         10.0,
         None,
         30.0,
+        batch="openai",
         since=date(2023, 11, 6),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -149,6 +178,7 @@ INFERENCE_OFFERS: Final = {
         0.15,
         0.075,
         0.6,
+        batch="openai",
         since=date(2024, 7, 18),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -158,6 +188,7 @@ INFERENCE_OFFERS: Final = {
         0.3,
         None,
         1.2,
+        batch="openai",
         since=date(2024, 7, 23),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -176,6 +207,7 @@ INFERENCE_OFFERS: Final = {
         0.4,
         0.1,
         1.6,
+        batch="openai",
         since=date(2025, 4, 14),
         seen=date(2026, 8, 21),
         basis="list price",
@@ -185,10 +217,51 @@ INFERENCE_OFFERS: Final = {
         0.1,
         0.025,
         0.4,
+        batch="openai",
         since=date(2025, 4, 14),
         seen=date(2026, 8, 21),
         basis="list price",
         source="OpenAI list: gpt-4.1-nano; LiteLLM 2025-08-31; genai-prices 2026-08-21",
+    ),
+    "openai_4o_2024_08": InferenceOffer(
+        2.5,
+        1.25,
+        10.0,
+        batch="openai",
+        since=date(2024, 8, 6),
+        seen=date(2026, 8, 21),
+        basis="list price",
+        source="OpenAI list: gpt-4o-2024-08-06; LiteLLM 2025-08-31; genai-prices 2026-08-21",
+    ),
+    "openai_5_mini_2025_08": InferenceOffer(
+        0.25,
+        0.025,
+        2.0,
+        batch="openai",
+        since=date(2025, 8, 7),
+        seen=date(2026, 8, 21),
+        basis="list price",
+        source="OpenAI list: gpt-5-mini-2025-08-07; LiteLLM 2025-08-31; genai-prices 2026-08-21",
+    ),
+    "anthropic_haiku_45": InferenceOffer(
+        1.0,
+        0.1,
+        5.0,
+        batch="anthropic",
+        since=date(2026, 8, 21),
+        seen=date(2026, 8, 21),
+        basis="list price, second-hand",
+        source="Anthropic list: claude-haiku-4-5; genai-prices 2026-08-21",
+    ),
+    "anthropic_sonnet_45": InferenceOffer(
+        3.0,
+        0.3,
+        15.0,
+        batch="anthropic",
+        since=date(2026, 8, 21),
+        seen=date(2026, 8, 21),
+        basis="list price, second-hand",
+        source="Anthropic list: claude-sonnet-4-5; genai-prices 2026-08-21",
     ),
     "groq_llama_31_8b": InferenceOffer(
         0.05,
@@ -203,6 +276,7 @@ INFERENCE_OFFERS: Final = {
         0.18,
         None,
         0.18,
+        batch="together",
         since=date(2025, 8, 31),
         seen=date(2026, 8, 21),
         basis="list price, second-hand",
@@ -212,6 +286,7 @@ INFERENCE_OFFERS: Final = {
         0.88,
         None,
         0.88,
+        batch="together",
         since=date(2025, 8, 31),
         seen=date(2026, 8, 21),
         basis="list price, second-hand",

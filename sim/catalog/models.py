@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
+from sim.catalog.facts import Fact, day
+
 _CACHE_BYTES = 2  # one 16-bit number: the default of serving engines
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Fact):
     """A decoder of tokens: its parameters, those that each token passes, and the shape of its attention.
 
     Attributes
@@ -26,7 +28,6 @@ class Model:
     layers: int
     kv_heads: int
     head_dim: int
-    source: str
     bytes_per_parameter: float = 2.0
 
     @property
@@ -40,9 +41,19 @@ class Model:
         return 2 * self.layers * self.kv_heads * self.head_dim * _CACHE_BYTES
 
 
-def _dense(name: str, parameters: int, layers: int, source: str) -> Model:
+_READ = day("2026-11-22")
+"""The day on which these were typed; published weights do not change."""
+
+
+def _dense(name: str, parameters: int, layers: int, since: str, source: str) -> Model:
     """Make a model in which each token passes all parameters; all of these have 8 KV heads of 128 numbers."""
-    return Model(name, parameters, parameters, layers, kv_heads=8, head_dim=128, source=source)
+    return _published(name, parameters, parameters, layers, since, source)
+
+
+def _published(name: str, parameters: int, active: int, layers: int, since: str, source: str) -> Model:
+    """Make a model whose weights were published on a day."""
+    text = f"{source}: {_CONFIG}"
+    return Model(name, parameters, active, layers, 8, 128, since=day(since), seen=_READ, basis="published", source=text)
 
 
 _CONFIG = "config.json of the published weights; parameters counted from it"
@@ -50,12 +61,12 @@ _CONFIG = "config.json of the published weights; parameters counted from it"
 MODELS: Final = {
     model.name: model
     for model in (
-        _dense("llama_2_70b", 68_976_648_192, 80, f"Llama-2-70b: {_CONFIG}"),
-        _dense("llama_3_1_8b", 8_030_261_248, 32, f"Llama-3.1-8B: {_CONFIG}"),
-        _dense("llama_3_1_70b", 70_553_706_496, 80, f"Llama-3.1-70B: {_CONFIG}"),
-        _dense("qwen3_8b", 8_190_735_360, 36, f"Qwen3-8B: {_CONFIG}"),
-        _dense("qwen3_32b", 32_762_123_264, 64, f"Qwen3-32B: {_CONFIG}"),
+        _dense("llama_2_70b", 68_976_648_192, 80, "2023-07-18", "Llama-2-70b"),
+        _dense("llama_3_1_8b", 8_030_261_248, 32, "2024-07-23", "Llama-3.1-8B"),
+        _dense("llama_3_1_70b", 70_553_706_496, 80, "2024-07-23", "Llama-3.1-70B"),
+        _dense("qwen3_8b", 8_190_735_360, 36, "2025-04-29", "Qwen3-8B"),
+        _dense("qwen3_32b", 32_762_123_264, 64, "2025-04-29", "Qwen3-32B"),
         # Two of eight experts a token, in each layer.
-        Model("mixtral_8x7b", 46_702_792_704, 12_879_925_248, 32, 8, 128, f"Mixtral-8x7B-v0.1: {_CONFIG}"),
+        _published("mixtral_8x7b", 46_702_792_704, 12_879_925_248, 32, "2023-12-11", "Mixtral-8x7B-v0.1"),
     )
 }

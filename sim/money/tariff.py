@@ -5,7 +5,6 @@ from datetime import date
 
 import numpy as np
 
-from sim import catalog
 from sim.money.billing import Billing
 from sim.money.requests import TokenTariff
 from sim.scenario import Bought, Held, Hired, Plan, Scenario
@@ -136,8 +135,8 @@ def billing(hired: Hired, on: date | None) -> Billing:
 
 def list_price(group: Bought, on: date | None) -> float | None:
     """Look up what a GPU hour of the same instance costs on demand; None where the book does not say."""
-    found = None if group.instance is None else catalog.node_price(group.instance, "on_demand", on)
-    return None if found is None else found.usd_per_node_h / group.gpus_per_node
+    found = group.list_price(on)
+    return None if found is None else found / group.gpus_per_node
 
 
 def mean_list_price(groups: list[Held], on: date | None) -> float | None:

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, ValidationInfo, model_validator
 
-from sim import catalog
+from sim.scenario.book import BUILT_IN, Book, book_of
 from sim.scenario.inputs import Input, nearest, stated
 from sim.scenario.laws import Part, SizeLaw
 from sim.scenario.quantity import NonNegative, Positive, Text
@@ -33,26 +33,28 @@ class Api(Part):
     ttft_s: SizeLaw | None = None
     seconds_per_output_token: SizeLaw | None = None
     source: Text | None = None
+    _book: Book = PrivateAttr(default_factory=lambda: BUILT_IN)
 
     @model_validator(mode="after")
-    def _priced(self) -> Self:
+    def _priced(self, info: ValidationInfo) -> Self:
+        self._book = book_of(info)
         if not self.serves or self.given(*_TRAINING):
             self.exactly_one(*_TRAINING)
         if self.inference_offer is not None:
             if extra := self.given(*_TOKEN_PRICES):
                 raise ValueError(f"must have either `inference_offer` or `{extra[0]}`, got both")
-            if self.inference_offer not in catalog.INFERENCE_OFFERS:
+            if self.inference_offer not in self._book.inference:
                 raise ValueError(
                     f"must have an inference_offer of the price book, got {self.inference_offer!r}; "
-                    f"{nearest(self.inference_offer, catalog.INFERENCE_OFFERS)} "
+                    f"{nearest(self.inference_offer, self._book.inference)} "
                     f"or state `{_TOKEN_PRICES[0]}` and `{_TOKEN_PRICES[2]}`"
                 )
         elif self.serves and (self.usd_per_million_input_tokens is None or self.usd_per_million_output_tokens is None):
             raise ValueError("must have both `usd_per_million_input_tokens` and `usd_per_million_output_tokens`")
-        if self.offer is not None and self.offer not in catalog.API_OFFERS:
+        if self.offer is not None and self.offer not in self._book.training:
             raise ValueError(
                 f"must have an offer of the price book, got {self.offer!r}; "
-                f"{nearest(self.offer, catalog.API_OFFERS)} or state `usd_per_million_tokens`"
+                f"{nearest(self.offer, self._book.training)} or state `usd_per_million_tokens`"
             )
         return self
 
@@ -74,9 +76,7 @@ class Api(Part):
             cached = full if self.usd_per_million_cached_tokens is None else float(self.usd_per_million_cached_tokens)
             prices = (full, cached, float(self.usd_per_million_output_tokens or 0.0))
             return [stated("API", price, unit, self.source) for price, unit in zip(prices, units, strict=True)]
-        offer = catalog.INFERENCE_OFFERS[self.inference_offer]
-        if on is not None and offer.since > on:
-            raise LookupError(f"the inference offer {self.inference_offer} began on {offer.since}")
+        offer = self._book.inference_offer(self.inference_offer, on)
         full, cached_ = offer.usd_per_million_input_tokens, offer.usd_per_million_cached_tokens
         prices = (full, full if cached_ is None else cached_, offer.usd_per_million_output_tokens)
         what = f"API ({self.inference_offer})"
@@ -95,14 +95,12 @@ class Api(Part):
         """Hours a million tokens take at the API; None: as long as on own nodes (an assumption, said in the output)."""
         if self.hours_per_million_tokens is not None or self.offer is None:
             return self.hours_per_million_tokens
-        return catalog.API_OFFERS[self.offer].hours_per_million_tokens
+        return self._book.training_offer(self.offer, None).hours_per_million_tokens
 
     def price(self, on: date | None) -> Input:
         """Tell what the API charges, in which unit, and who says so."""
         if self.offer is not None:
-            offer = catalog.API_OFFERS[self.offer]
-            if on is not None and offer.since > on:
-                raise LookupError(f"the API offer {self.offer} began on {offer.since}")
+            offer = self._book.training_offer(self.offer, on)
             return Input(
                 f"API ({self.offer})",
                 offer.usd_per_million_tokens,

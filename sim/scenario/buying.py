@@ -13,11 +13,11 @@ from sim import catalog
 from sim.profile import Profile
 from sim.scenario.inputs import Input, law_input, nearest, stated
 from sim.scenario.laws import NOTHING, Part, SizeLaw, law_mean
+from sim.scenario.owned import Owned
+from sim.scenario.priced import Priced
 from sim.scenario.quantity import (
     Count,
-    Gpus,
     Minutes,
-    NonNegative,
     PauseMinutes,
     PositiveCount,
     PositiveSeconds,
@@ -30,58 +30,6 @@ from sim.units import SECONDS_PER_HOUR, tick
 _LONGEST_ITERATION_S = 86_400.0
 MINUTES = 60.0
 """Of an hour."""
-
-
-class Priced(Part):
-    """Something bought by the node: from the price book by instance and rate, or at a stated price."""
-
-    instance: Text | None = None
-    rate: Text | None = None
-    gpus: Gpus | None = None
-    usd_per_node_h: NonNegative | None = None
-    source: Text | None = None
-
-    @model_validator(mode="after")
-    def _priced(self) -> Self:
-        self.exactly_one("rate", "usd_per_node_h")
-        self.exactly_one("instance", "gpus")
-        if self.instance is not None and self.instance not in catalog.INSTANCES:
-            raise ValueError(
-                f"must have an instance of the catalog, got {self.instance!r}; "
-                f"{nearest(self.instance, catalog.INSTANCES)} or state `gpus` and `usd_per_node_h`"
-            )
-        if self.rate is not None:
-            if self.instance is None:
-                raise ValueError("must have `instance` with `rate`, or state `gpus` and `usd_per_node_h`")
-            rates = {price.rate for price in catalog.NODE_PRICES if price.instance == self.instance}
-            if self.rate not in rates:
-                raise ValueError(
-                    f"must have a rate of the price book for {self.instance}, got {self.rate!r}; "
-                    f"{nearest(self.rate, sorted(rates))} or state `usd_per_node_h`"
-                )
-        return self
-
-    @property
-    def gpus_per_node(self) -> int:
-        """GPUs that are bought together."""
-        return catalog.INSTANCES[self.instance].gpus if self.instance is not None else int(self.gpus or 0)
-
-    def price(self, what: str, on: date | None) -> Input:
-        """Look up what a node hour costs and who says so."""
-        if self.usd_per_node_h is not None:
-            return stated(what, float(self.usd_per_node_h), "USD per node hour", self.source)
-        found = catalog.node_price(str(self.instance), str(self.rate), on)
-        if found is None:
-            raise LookupError(f"no {self.rate} price of {self.instance} is known as early as {on}")
-        return Input(
-            f"{what} ({self.instance}, {self.rate})",
-            found.usd_per_node_h,
-            "USD per node hour",
-            found.basis,
-            found.source,
-            found.since,
-            found.seen,
-        )
 
 
 class Failures(Part):
@@ -138,7 +86,7 @@ class Bought(Priced):
                 f"must have nodes of at least serve.gpus_per_replica ({serve.gpus_per_replica}) GPUs, "
                 f"because a replica lies on one node; they have {self.gpus_per_node}"
             )
-        made = serve.profile(self.instance)  # refuses a model that does not fit
+        made = serve.profile(self.gpu)  # refuses a model that does not fit
         if (longest := made.longest_s) > _LONGEST_ITERATION_S:
             raise ValueError(
                 f"must have a pace in which no iteration lasts longer than a day; a full one would last {longest:.3g} s"
@@ -159,14 +107,59 @@ class Bought(Priced):
         """Pace and room of one replica."""
         if self.serve is None:
             raise LookupError("these nodes serve no inference")
-        return self.serve.profile(self.instance)
+        return self.serve.profile(self.gpu)
 
 
 class Held(Bought):
-    """Nodes that are paid busy or idle: they run fine-tunes that wait for each other, or serve inference."""
+    """Nodes that are paid busy or idle: they run fine-tunes that wait for each other, or serve inference.
+
+    Rented for a term, at a rate or a stated price; or ``owned``, as a ``server`` of the catalog or as stated.
+    """
+
+    _ways = ("rate", "usd_per_node_h", "owned")
+    _things = ("instance", "gpus", "server")
 
     nodes: Count
+    server: Text | None = None
+    owned: Owned | None = None
     failures: Failures | None = None
+
+    @model_validator(mode="after")
+    def _owned(self) -> Self:
+        if self.server is not None and self.owned is None:
+            raise ValueError("must have `owned` with `server`: what power, space and upkeep cost")
+        if self.server is not None and self.server not in catalog.SERVERS:
+            known = nearest(self.server, catalog.SERVERS)
+            raise ValueError(
+                f"must have a server of the catalog, got {self.server!r}; {known} or state `gpus` and owned.usd"
+            )
+        if self.owned is not None:
+            if self.instance is not None:
+                raise ValueError("must have `server` or `gpus` with `owned`, because an instance is rented")
+            if self.source is not None:
+                raise ValueError("must name the sources of owned nodes in owned.sources, not in `source`")
+            if missing := self.owned.missing(self._bought):
+                raise ValueError(f"must have owned.{missing}, because no `server` of the catalog tells it")
+        return self
+
+    @property
+    def _bought(self) -> catalog.Server | None:
+        """What the catalog says of the server."""
+        return None if self.server is None else catalog.SERVERS[self.server]
+
+    @property
+    def gpus_per_node(self) -> int:
+        """GPUs that are bought together."""
+        return super().gpus_per_node if self._bought is None else self._bought.gpus
+
+    @property
+    def gpu(self) -> str | None:
+        """The GPU of its nodes, where the catalog or the price book tells it."""
+        return super().gpu if self._bought is None else self._bought.gpu
+
+    def price(self, what: str, on: date | None) -> Input:
+        """Look up or add up what a node hour costs and who says so."""
+        return super().price(what, on) if self.owned is None else self.owned.price(what, self._bought)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -209,6 +202,8 @@ class Held(Bought):
     def inputs(self, name: str, on: date | None) -> list[Input]:
         """List the price of the group and the laws by which its nodes fail."""
         found = [self.price(f"held {name}", on)]
+        if self.owned is not None:
+            found += self.owned.inputs(f"held {name}", self._bought)
         if self.failures is not None:
             laws = {"up until a failure": self.failures.up_hours, "repair": self.failures.repair_hours}
             found += [law_input(f"held {name}: {what}", law, "h", self.failures.source) for what, law in laws.items()]

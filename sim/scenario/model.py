@@ -4,11 +4,10 @@ Not here: reading YAML (``read``), and anything that happens on a clock.
 """
 
 import math
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
@@ -17,6 +16,7 @@ from sim.scenario.misfits import Refusals, restless, strange_servers, unserved, 
 from sim.scenario.plans import Plan
 from sim.scenario.quantity import (
     Confidence,
+    Day,
     Days,
     NonNegative,
     NonNegativeDays,
@@ -51,16 +51,6 @@ class EqualWork(Part):
     settle_usd_per_job: NonNegative | None = None
 
 
-def _as_date(value: Any) -> Any:
-    """Let only a whole date pass: 2023-10-01."""
-    if isinstance(value, date) or value is None:
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError("must be a date like 2023-10-01") from None
-
-
 class Scenario(Part):
     """One question: this work, these plans, over this horizon."""
 
@@ -69,7 +59,7 @@ class Scenario(Part):
     horizon_days: Days
     warm_up_days: NonNegativeDays = 0.0
     confidence: Confidence = 0.95
-    price_date: Annotated[date | None, BeforeValidator(_as_date)] = None
+    price_date: Day | None = None
     workload: Annotated[
         dict[Slug, Annotated[JobClass | InferenceClass, Field(discriminator="kind")]],
         Field(min_length=1, max_length=100),

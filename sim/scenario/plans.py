@@ -244,7 +244,7 @@ class Plan(Part):
             found += self.api.token_prices(on)
         for name, group in self.all_serving.items():
             if group.serve is not None:
-                found += group.serve.inputs(name, group.instance)
+                found += group.serve.inputs(name, group.gpu)
         if self.checkpoints is not None and self.checkpoints.cost_minutes:
             cost, source = float(self.checkpoints.cost_minutes), self.checkpoints.source
             found.append(stated("writing a checkpoint", cost, "minutes", source))

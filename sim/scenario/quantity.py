@@ -1,5 +1,6 @@
 """The numbers a scenario may hold: each kind with its range, and the words that refuse any other value."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
@@ -45,6 +46,17 @@ def _whole(low: int, high: int) -> Any:
     return Annotated[int, BeforeValidator(judge), WithJsonSchema({"type": "integer", "minimum": low, "maximum": high})]
 
 
+def _as_date(value: Any) -> Any:
+    """Let only a whole date pass: 2023-10-01."""
+    if isinstance(value, date) or value is None:
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("must be a date like 2023-10-01") from None
+
+
+Day = Annotated[date, BeforeValidator(_as_date)]
 Positive = _number(SMALLEST, LARGEST)
 NonNegative = _number(SMALLEST, LARGEST, zero=True)
 Rate = _number(SMALLEST, 1e9, zero=True)
@@ -57,6 +69,7 @@ PositiveSpread = _number(1e-3, 100.0)
 SpreadAboveOne = _number(1.0, 100.0)
 AtLeastOne = _number(1.0, LARGEST)
 Share = _number(SMALLEST, 1.0, zero=True)
+Pue = _number(1.0, 10.0)
 Confidence = _number(0.5, 0.9999)
 Seed = _whole(0, 2**63 - 1)
 Count = _whole(0, 100_000)

@@ -196,13 +196,13 @@ class Serving(Part):
                     nodes.append(int(entry.nodes))
         return instants, nodes
 
-    def profile(self, instance: str | None) -> Profile:
+    def profile(self, nodes_gpu: str | None) -> Profile:
         """Tell the pace and the room of a replica.
 
         Parameters
         ----------
-        instance : str or None
-            Of the catalog; None where the node is stated by its price, then ``accelerator`` names its GPU.
+        nodes_gpu : str or None
+            GPU of the nodes; None where they are stated by their price, then ``accelerator`` names it.
 
         Raises
         ------
@@ -210,9 +210,13 @@ class Serving(Part):
             When the model does not fit, or nothing tells which GPU it runs on.
         """
         if self.model is not None:
-            gpu = self.accelerator or (None if instance is None else catalog.INSTANCES[instance].gpu)
+            gpu = self.accelerator or nodes_gpu
             if gpu is None:
                 raise ValueError("must have `accelerator`, because the node names no instance")
+            if gpu not in catalog.ACCELERATORS:
+                raise ValueError(
+                    f"must have `accelerator` or the pace in terms, because the catalog lacks the nodes' {gpu}"
+                )
             try:
                 made = from_physics(
                     catalog.MODELS[self.model],
@@ -250,9 +254,9 @@ class Serving(Part):
         terms = ("base_s", "per_request_s", "per_kv_token_s", "per_prefill_token_s", "prefill_s", "floor_s")
         return replace(made, **changes, **{term: getattr(made, term) * factor for term in terms})
 
-    def inputs(self, name: str, instance: str | None) -> list[Input]:
+    def inputs(self, name: str, nodes_gpu: str | None) -> list[Input]:
         """List the pace that replicas rest on, with its source."""
-        made = self.profile(instance)
+        made = self.profile(nodes_gpu)
         what = f"pace of replicas on `{name}`"
         rows = [
             (f"{what}: an iteration", made.base_s * 1e3, "ms"),

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from sim.catalog import STALE_DAYS
 from sim.estimate import Estimate, mean, replications_needed, share
 from sim.scenario import Plan, Scenario
 from sim.study.simulate import Experiment, Outcome
 from sim.units import SECONDS_PER_HOUR, Floats
 
-FAR_APART_DAYS = 366
 _LATE = 0.05
 _CUT_ABOVE = 0.01
 _PREEMPTED_ABOVE = 0.05
@@ -208,12 +208,14 @@ def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
     if not dated:
         return
     newest, oldest = max(dated), min(dated, key=lambda entry: entry[1])
-    if (newest[0] - oldest[1]).days > FAR_APART_DAYS:
+    if (newest[0] - oldest[1]).days > STALE_DAYS:
         text = f"{oldest[2]} was last seen on {oldest[1]}, {newest[2]} holds since {newest[0]}"
         yield "prices_far_apart", f"prices more than 12 months apart are compared: {text}; set price_date"
     on = scenario.price_date
-    if on is not None and (on - oldest[1]).days > FAR_APART_DAYS:
-        yield "price_stale", f"{oldest[2]} was last seen on {oldest[1]}, more than 12 months before price_date {on}"
+    stale = {} if on is None else {what: seen for _, seen, what in dated if (on - seen).days > STALE_DAYS}
+    if stale:
+        named = ", ".join(f"{what} was last seen on {seen}" for what, seen in sorted(stale.items(), key=lambda e: e[1]))
+        yield "price_stale", f"{named}: more than 12 months before price_date {on}; look for a newer price"
 
 
 def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:

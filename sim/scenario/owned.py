@@ -1,0 +1,106 @@
+"""What an hour of a node costs that is owned: capital by the straight line, power, space, upkeep.
+
+Not here: interest on the capital, taxes and leases. So an owned hour is too cheap by what the money would have earned.
+"""
+
+from typing import Literal
+
+from sim.catalog import LIFE_SOURCE, SITE_COSTS, Server, SiteCost
+from sim.scenario.inputs import Input, stated
+from sim.scenario.laws import Part
+from sim.scenario.quantity import NonNegative, Positive, Pue, Share, Text
+from sim.units import HOURS_PER_YEAR
+
+MONTHS_PER_YEAR = 12
+
+_Key = Literal[
+    "usd",
+    "life_years",
+    "resale_share",
+    "power_kw",
+    "load_share",
+    "usd_per_kwh",
+    "pue",
+    "space_usd_per_kw_month",
+    "maintenance_share_per_year",
+]
+_UNITS: dict[_Key, str] = {
+    "usd": "USD per node",
+    "life_years": "years",
+    "resale_share": "of the price",
+    "power_kw": "kW per node at most",
+    "load_share": "of that on average",
+    "usd_per_kwh": "USD per kWh",
+    "pue": "kW drawn per kW of servers",
+    "space_usd_per_kw_month": "USD per kW and month",
+    "maintenance_share_per_year": "of the price a year",
+}
+_FULL = "servers are taken to draw their most, busy or idle"
+_NONE = "none is stated"
+
+
+class Owned(Part):
+    """What owning a node costs. Where a key is left out the server's or the catalog's figure is taken, and listed.
+
+    USD a node hour = (usd (1 - resale_share) / life_years + usd maintenance_share_per_year + 12 power_kw space) / 8760
+    + power_kw load_share pue usd_per_kwh. Space is paid by the power that the server may draw.
+    """
+
+    usd: NonNegative | None = None
+    life_years: Positive | None = None
+    resale_share: Share | None = None
+    power_kw: NonNegative | None = None
+    load_share: Share | None = None
+    usd_per_kwh: NonNegative
+    pue: Pue | None = None
+    space_usd_per_kw_month: NonNegative | None = None
+    maintenance_share_per_year: Share | None = None
+    sources: dict[_Key, Text] | None = None
+
+    def missing(self, server: Server | None) -> str | None:
+        """Name what neither the scenario nor a server of the catalog tells."""
+        needed = () if server is not None else ("usd", "life_years", "power_kw")
+        return next((key for key in needed if getattr(self, key) is None), None)
+
+    def inputs(self, what: str, server: Server | None) -> list[Input]:
+        """List every figure that the price of a node hour is made of, each with its own source."""
+        return [self._input(what, key, server) for key in _UNITS]
+
+    def price(self, what: str, server: Server | None) -> Input:
+        """Add up what a node hour costs."""
+        part = {key: self._input(what, key, server).value for key in _UNITS}
+        capital = part["usd"] * (1 - part["resale_share"]) / part["life_years"] / HOURS_PER_YEAR
+        upkeep = part["usd"] * part["maintenance_share_per_year"] / HOURS_PER_YEAR
+        space = part["space_usd_per_kw_month"] * part["power_kw"] * MONTHS_PER_YEAR / HOURS_PER_YEAR
+        power = part["power_kw"] * part["load_share"] * part["pue"] * part["usd_per_kwh"]
+        shares = {"capital": capital, "power": power, "space": space, "maintenance": upkeep}
+        text = " + ".join(f"{name} {usd:.4g}" for name, usd in shares.items())
+        source = f"{text}: straight line, without interest"
+        return Input(f"{what} (owned)", sum(shares.values()), "USD per node hour", "computed", source)
+
+    def _input(self, what: str, key: _Key, server: Server | None) -> Input:
+        """Tell one figure: as stated, else of the server, else of the catalog."""
+        label, unit, value = f"{what}: {key}", _UNITS[key], getattr(self, key)
+        if value is not None:
+            return stated(label, float(value), unit, (self.sources or {}).get(key))
+        if server is not None and key == "usd":
+            return Input(label, server.usd, unit, server.basis, server.source, server.since, server.seen)
+        if server is not None and key in ("power_kw", "life_years"):
+            power = key == "power_kw"
+            source = server.power_source if power else LIFE_SOURCE
+            number = server.power_kw if power else server.life_years
+            return Input(label, number, unit, "datasheet" if power else "assumed", source)
+        if key in _OF_SITES:
+            site = _OF_SITES[key]
+            return Input(label, site.value, unit, site.basis, site.source, site.since, site.seen)
+        return (
+            Input(label, 1.0, unit, "assumed", _FULL)
+            if key == "load_share"
+            else Input(label, 0.0, unit, "assumed", _NONE)
+        )
+
+
+_OF_SITES: dict[str, SiteCost] = {
+    "pue": SITE_COSTS["pue_average"],
+    "space_usd_per_kw_month": SITE_COSTS["colocation_us"],
+}

@@ -210,7 +210,7 @@ class Load:
         arrival = np.cumsum(generator.exponential(1e6 / self.per_second, count)).astype(np.int64)
         prompt, output = (tokens(generator, mean, count) for mean in (500, 250))
         offsets, zeros = np.array([0, count]), np.zeros(count, np.int64)
-        return Requests(offsets, arrival, prompt, output, zeros, np.full(count, NO_ADAPTER))
+        return Requests(offsets, arrival, prompt, output, zeros, np.full(count, NO_ADAPTER), zeros)
 
 
 LOADS = (Load(1, 1), Load(1, 5), Load(1, 14), Load(16, 80), Load(64, 320), Load(1, 10, kv_tokens=15_000))

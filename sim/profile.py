@@ -46,23 +46,23 @@ class Profile:
         decoding = self.per_request_s * self.max_num_seqs + self.per_kv_token_s * self.kv_tokens
         return max(self.floor_s, self.base_s + decoding + self.per_prefill_token_s * self.token_budget + self.prefill_s)
 
-    def rate_at_most(self, prompt: float, output: float) -> float:
+    def rate_at_most(self, prompt: float, output: float, cached: float = 0.0) -> float:
         """Estimate how many requests of mean length one replica can serve a second, with all its seats taken.
 
         Parameters
         ----------
-        prompt, output : float
-            Mean tokens of a request.
+        prompt, output, cached : float
+            Mean tokens of a request; those of its prompt that need no prefill.
 
         Notes
         -----
         A request takes ``output`` iterations together with n - 1 others, n as many as seats or cache allow, and its own
         prefill. An estimate for warnings: lengths that vary and chunks of prefill are left out.
         """
-        cached = prompt + output / 2
-        together = max(1.0, min(float(self.max_num_seqs), self.kv_tokens / cached))
-        step = max(self.floor_s, self.base_s + together * (self.per_request_s + self.per_kv_token_s * cached))
-        alone = output * step / together + prompt * self.per_prefill_token_s + self.prefill_s
+        held = prompt + output / 2
+        together = max(1.0, min(float(self.max_num_seqs), self.kv_tokens / held))
+        step = max(self.floor_s, self.base_s + together * (self.per_request_s + self.per_kv_token_s * held))
+        alone = output * step / together + (prompt - cached) * self.per_prefill_token_s + self.prefill_s
         return 1.0 / alone if alone > 0 else float("inf")
 
 

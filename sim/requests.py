@@ -4,7 +4,7 @@ Not here: how requests are drawn (``workload``), how they are served (``fleet``,
 (``money``). Instants at this door are microseconds; inside, replicas count in serving ticks of 2^-16 microseconds.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -37,6 +37,9 @@ class Requests:
         Number of the class in the scenario's order.
     adapter : int64[n]
         Number of the LoRA adapter; ``NO_ADAPTER`` for the base model.
+    cached : int64[n]
+        Tokens at the beginning of the prompt that a prefix cache holds; at least 0 and less than the prompt, for the
+        last token is computed in any case.
     """
 
     offsets: Ticks
@@ -45,6 +48,7 @@ class Requests:
     output: Ticks
     job_class: Ticks
     adapter: Ticks
+    cached: Ticks
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -54,6 +58,14 @@ class Requests:
     def replications(self) -> int:
         """Number of replications."""
         return len(self.offsets) - 1
+
+    def chosen(self, rows: npt.NDArray[np.int64]) -> "Requests":
+        """Take some rows, by their numbers in ascending order."""
+        return Requests(np.searchsorted(rows, self.offsets), *(getattr(self, column)[rows] for column in COLUMNS))
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Requests) if field.name != "offsets")
+"""What is told of each request, row by row."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,9 @@ class Replicas:
 
     An iteration with n decoding requests and kv cached tokens at its start and x prefill tokens lasts
     max(floor, base + per_request n + per_kv_token kv + per_prefill_token x (+ prefill where x > 0)), and load longer
-    for each adapter that it loads.
+    for each adapter that it loads. A request whose prompt begins with ``cached`` tokens is served as if an earlier
+    iteration had prefilled them: they take room and are read like any others, from the iteration that it joins on, and
+    only the others are prefilled, after a preemption again.
 
     Attributes
     ----------
@@ -314,18 +328,12 @@ def by_adapter(
     if replicas.scaling is not None:
         raise ValueError("nodes whose replicas belong to one adapter each do not come and go")
     rows = RequestRows.empty(len(requests), requests.replications, len(replicas.edges) - 1)
-    replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
     mine = np.maximum(requests.adapter, 0) % adapters
     for adapter in range(adapters):
         chosen = np.flatnonzero(mine == adapter)
-        offsets = np.searchsorted(replication[chosen], np.arange(requests.replications + 1))
-        part = Requests(
-            offsets,
-            *(getattr(requests, column)[chosen] for column in ("arrival", "prompt", "output", "job_class", "adapter")),
-        )
         times = None if api is None else ApiTimes(api.first_token[chosen], api.rest[chosen])
         count = len(range(adapter, replicas.count, adapters))
-        found = serve(replace(replicas, count=count), part, times)
+        found = serve(replace(replicas, count=count), requests.chosen(chosen), times)
         for column in ("start", "first_token", "end", "outcome", "preempted", "gpu_time"):
             getattr(rows, column)[chosen] = getattr(found, column)
         rows.replica[chosen] = np.where(found.outcome == HELD, found.replica * adapters + adapter, -1)

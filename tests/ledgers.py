@@ -26,14 +26,15 @@ def held(usd_per_gpu_h: float, hours: float, gpus: int = 1, **more) -> Tariff:
 def tokens(**stated) -> TokenTariff:
     """A tariff of requests."""
     nothing = {"held_usd": 0, "held_gpus": 0, "replica_gpus": 1, "usd_per_gpu_h": 0, "settle_usd": 0}
-    return TokenTariff(usd_per_prompt_token=np.zeros(1), usd_per_output_token=np.zeros(1), **(nothing | stated))
+    prices = {f"usd_per_{kind}_token": np.zeros(1) for kind in ("prompt", "cached", "output")}
+    return TokenTariff(**(prices | nothing | stated))
 
 
 def chats(gpu_hours, busy_hours, opens=0, hires=None, runs=1) -> tuple[Requests, RequestRows]:
     """Requests that come at one tick, each so many GPU hours; busy hours of the replicas by window."""
     n = len(gpu_hours)
     ones, arrival = np.ones(n, np.int64), np.full(n, opens)
-    requests = Requests(np.arange(runs + 1) * (n // runs), arrival, ones, ones, ones * 0, -ones)
+    requests = Requests(np.arange(runs + 1) * (n // runs), arrival, ones, ones, ones * 0, -ones, ones * 0)
     rows = RequestRows.empty(n, runs, len(busy_hours))
     rows.busy[:], rows.gpu_time[:], rows.start[:], rows.outcome[:] = to_ticks(busy_hours), to_ticks(gpu_hours), 0, HELD
     return requests, replace(rows, hires=hires)

@@ -159,6 +159,7 @@ def loop(
     prompt,
     output,
     adapter,
+    prefix,
     # of each request: tokens generated, cached, given this iteration for a prefill that is unfinished; who is behind
     generated,
     cached,
@@ -302,7 +303,10 @@ def loop(
                             running[r, taken[r]] = j
                             taken[r] += 1
                             unfinished[j] = True
-                            chunk[j] = min(need, token_budget - n - x)
+                            known = prefix[j]
+                            cached[j] = known
+                            kv += known
+                            chunk[j] = min(need - known, token_budget - n - x)
                             x += chunk[j]
                             room -= need
                             if start[j] == NOBODY:
@@ -515,6 +519,7 @@ def serve_requests(replicas, requests, api, *, loads=None):
             requests.prompt,
             requests.output,
             requests.adapter,
+            requests.cached,
             generated,
             cached,
             unfinished,

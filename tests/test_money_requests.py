@@ -112,6 +112,16 @@ def test_the_api_is_paid_by_tokens_with_its_cached_share(engine, rule):
 
 
 @engines()
+@rules([(True, 1 + 2 + 2), (False, 1 + 4 + 2)])
+def test_cached_tokens_need_no_prefill_on_replicas_with_a_prefix_cache(engine, rule):
+    # 2 of 4 tokens are cached: 1 s and 1 s for each of the other 2, then 2 s for the second token.
+    has_cache, seconds = rule
+    group = CHEAP | {"serve": SERVE | {"prefix_cache": has_cache}}
+    found = ledger({"chat": requests((0, 2, 4), cached_share=0.5)}, {"held": {"gpu": group}}, engine)
+    check(found, {"held_used": seconds, "held_idle": 20 - seconds}, ([seconds], [20]))
+
+
+@engines()
 def test_the_api_alone_shares_staff_alike(engine):
     plan = {"api": API, "staff": {"engineers": 1, "usd_per_year": A_YEAR}, "overhead_usd_per_year": A_YEAR / 2}
     found = ledger({"chat": PAIR}, plan, engine)

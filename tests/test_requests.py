@@ -1,15 +1,16 @@
 """Inference requests: laws, logs, adapters and API times, drawn before the clock starts, the same for all plans."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.requests import NO_ADAPTER
+from sim.requests import COLUMNS, NO_ADAPTER
 from sim.units import to_ticks
-from sim.workload import api_times, listed_requests, sample_requests
+from sim.workload import RequestList, api_times, listed_requests, sample_requests
 from sim.workload.draws import Draws
 from sim.workload.streams import stream
 
@@ -31,13 +32,13 @@ MORE = {
     "arrivals": {"law": "gamma", "rate_per_second": 0.1, "cv": 2, "batch": 2},
     "tokens": {"pairs": [[10, 20], [30, 40]], "weights": [0.25, 0.75]},
     "adapters": {"count": 5, "zipf": 1},
+    "cached_share": 0.4,
 }
 TUNING = {
     "kind": "fine_tune",
     "arrivals": {"law": "poisson", "rate_per_day": 50},
     "service_hours": 1,
 }
-COLUMNS = ("arrival", "prompt", "output", "job_class", "adapter")
 open_stream = partial(stream, 7, 0)
 MANY = 200_000
 
@@ -143,6 +144,24 @@ def test_adapters_are_wanted_in_proportion_to_their_rank():
     alike = drawn(chat(workload__chat=MORE | {"adapters": {"count": 5}}), replications=range(10))
     assert (np.abs(np.bincount(alike.adapter) / len(alike) - 0.2) < 5 * math.sqrt(0.16 / len(alike))).all()
     assert set(drawn(chat()).adapter.tolist()) == {NO_ADAPTER}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "share", "cached"),
+    [(100, 0.29, 29), (100, 0.299, 29), (10, 0, 0), (10, 0.05, 0), (10, 1, 9), (1, 0.9, 0), (10**12, 0.5, 10**12 // 2)],
+)
+def test_the_cached_share_of_a_prompt_is_whole_tokens_and_never_the_last(prompt, share, cached):
+    found = drawn(chat(workload__chat__prompt_tokens=prompt, workload__chat__cached_share=share, horizon_days=0.001))
+    assert len(found) > 10
+    assert set(found.cached.tolist()) == {cached}
+
+
+def test_a_log_tells_its_cached_tokens_row_by_row():
+    listed = RequestList(np.array([5, 6]), np.array([10, 20]), np.array([1, 1]), cached=np.array([4, 25]))
+    world = chat(workload__chat={"kind": "inference", "requests": [], "cached_share": 0.5})
+    silent = replace(listed, cached=None)
+    assert sample_requests(world, 1, range(2), {"chat": listed}).cached.tolist() == [4, 19, 4, 19]
+    assert sample_requests(world, 1, range(2), {"chat": silent}).cached.tolist() == [5, 10, 5, 10]
 
 
 # Arrivals and streams

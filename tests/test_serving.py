@@ -43,7 +43,7 @@ def fleet(count=1, edges=(0, 100), room=1000, seats=8, budget=1000, base=1.0, **
     )
 
 
-def arriving(*rows) -> Requests:
+def arriving(*rows, cached=None) -> Requests:
     """Requests of one replication, each (seconds of arrival, prompt, output[, adapter])."""
     arrival, prompt, output, adapter = zip(*[(*row, NO_ADAPTER)[:4] for row in rows], strict=True)
     return Requests(
@@ -53,6 +53,7 @@ def arriving(*rows) -> Requests:
         output=np.array(output),
         job_class=np.zeros(len(rows), np.int64),
         adapter=np.array(adapter),
+        cached=np.array([0] * len(rows) if cached is None else cached),
     )
 
 
@@ -133,9 +134,35 @@ def test_those_who_decode_take_of_the_budget_first(serve):
 
 
 @served()
-def test_the_head_blocks_all_behind_it(serve):
+def test_a_cached_prefix_is_read_and_not_prefilled(serve):
+    # 1 + 0.5 kv + 0.25 x, 3 of 4 tokens cached: 1 + 1.5 + 0.25 to 2.75; then 4 are cached, 3 s, and 5, 3.5 s.
+    rows = serve(fleet(per_kv_token=0.5, per_prefill_token=0.25), arriving((0, 4, 3), cached=[3]), None)
+    assert table(rows) == [(0, 2.75, 9.25, 0, HELD, 0, 9.25)]
+
+
+@served()
+def test_a_prefix_is_still_cached_after_a_preemption(serve):
+    # As where the youngest is recomputed, with 1 of 2 tokens cached: 0 to 1.5, both decode to 2.5, the second goes, the
+    # first ends at 4.5. The second recomputes 2 + 2 - 1 tokens in 1.75 seconds.
+    requests = arriving((0, 2, 4), (0, 2, 3), cached=[1, 1])
+    rows = serve(fleet(room=6, per_prefill_token=0.25), requests, None)
+    assert table(rows) == [(0, 1.5, 4.5, 0, HELD, 0, 2.5 / 2 + 2), (0, 1.5, 6.25, 0, HELD, 1, 2.5 / 2 + 1.75)]
+
+
+@served()
+def test_chunks_begin_behind_the_prefix(serve):
+    # As in chunks of 4, with 5 of 10 tokens cached: to 4; then 1 is left and the second joins: 3 s to 7.
+    rules = fleet(budget=4, seats=4, per_prefill_token=0.5, prefill=1)
+    rows = serve(rules, arriving((0, 10, 2), (1, 1, 1), cached=[5, 0]), None)
+    assert table(rows) == [(0, 7, 8, 0, HELD, 0, 4 + 3 / 2 + 1), (4, 7, 7, 0, HELD, 0, 3 / 2)]
+
+
+@served()
+@pytest.mark.parametrize("cached", [(0, 0, 0), (3, 1, 0)])
+def test_the_head_blocks_all_behind_it(serve, cached):
     # Room for 6: the first holds 4 and takes 1 more, so the second (2) does not fit, and the third (1) waits behind it.
-    rows = serve(fleet(room=6), arriving((0, 4, 2), (1, 2, 1), (1, 1, 1)), None)
+    # What is cached takes room like any token.
+    rows = serve(fleet(room=6), arriving((0, 4, 2), (1, 2, 1), (1, 1, 1), cached=cached), None)
     assert table(rows) == [(0, 1, 2, 0, HELD, 0, 2), (2, 3, 3, 0, HELD, 0, 0.5), (2, 3, 3, 0, HELD, 0, 0.5)]
 
 
@@ -346,7 +373,7 @@ FAULTS = {
         "unfinished[j] = cached[j] < prompt[j] + generated[j]; yields = not unfinished[j] and generated[j] == 0",
     ),
     "a chunk takes no account of decodes": ("- cached[j], token_budget - n)", "- cached[j], token_budget)"),
-    "admission takes no account of decodes": ("min(need, token_budget - n - x)", "min(need, token_budget - x)"),
+    "admission takes no account of decodes": ("- known, token_budget - n - x)", "- known, token_budget - x)"),
     "every iteration pays for a prefill": ("if x > 0:", "if x >= 0:"),
     "the floor is above the load": ("max(floor, work) + load * loads", "max(floor, work + load * loads)"),
     "the lag is asked of an empty replica": ("join_lag == 1 and taken[r] > 0", "join_lag == 1"),
@@ -362,6 +389,12 @@ FAULTS = {
     "one more is queued before the API": ("outstanding[r] >= overflow_above", "outstanding[r] > overflow_above"),
     "the last token is cached": ("prompt[j] + output[j] - 1 > kv_tokens", "prompt[j] + output[j] > kv_tokens"),
     "instants are rounded down": ("-(-ticks[held] // FINE)", "ticks[held] // FINE"),
+    "a cached prefix is not read": ("kv += known", "kv += 0"),
+    "a cached prefix is prefilled after all": ("cached[j] = known", "cached[j] = 0"),
+    "a prefix is lost with the rest of the cache": (
+        "known = prefix[j]",
+        "known = prefix[j] if preempted[j] == 0 else 0",
+    ),
     "shares are never counted anew": ("share[r] = 0.0", "pass"),
     "a replica stops with the clock": ("t >= horizon and owed[r] == 0", "t >= horizon"),
 }

@@ -40,7 +40,7 @@ def requests_of(arrival_s: Floats, prompt: Ticks, output: Ticks, runs: int = 1) 
     none = np.zeros(count, np.int64)
     offsets = np.arange(runs + 1, dtype=np.int64) * (count // runs)
     arrival = np.rint(arrival_s / _MICRO).astype(np.int64)
-    return Requests(offsets, arrival, prompt, output, none, none + NO_ADAPTER)
+    return Requests(offsets, arrival, prompt, output, none, none + NO_ADAPTER, none)
 
 
 def replay(terms: Terms, requests: Requests) -> Seen:

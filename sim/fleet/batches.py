@@ -41,6 +41,7 @@ def serve(
     prompt: Ticks,
     output: Ticks,
     adapter: Ticks,
+    cached: Ticks,
     api_first: Ticks,
     api_rest: Ticks,
     rules: Ticks,
@@ -232,15 +233,17 @@ def serve(
                                 if start[j] < 0 and now < closes:
                                     start[j], replica[j], outcome[j] = (now + FINE - 1) >> 16, i, HELD
                                     mine[_OPEN] += 1
-                                take = min(whole, left)
+                                kv += cached[j]
+                                rest = whole - cached[j]
+                                take = min(rest, left)
                                 new += take
                                 left -= take
-                                if take == whole:
+                                if take == rest:
                                     fresh += 1
                                     play(ends, places, seat, ((iteration + output[j] - given[j]) << shift) + seat)
                                 else:
                                     part = seat
-                                    mine[_PART_LEFT] = whole - take
+                                    mine[_PART_LEFT] = rest - take
 
                         # How many iterations go by until something happens.
                         if running == 0:

@@ -107,6 +107,7 @@ def serve_requests(
         requests.prompt,
         requests.output,
         requests.adapter,
+        requests.cached,
         *at_api,
         np.array((*_TERMS(replicas), *_LIMITS(replicas), *others), np.int64),
         replicas.edges * FINE,

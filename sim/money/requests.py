@@ -25,8 +25,8 @@ class TokenTariff:
         GPUs of all serving nodes; GPUs of one replica.
     usd_per_gpu_h : float
         Rate of the nodes over their GPUs, held or hired.
-    usd_per_prompt_token, usd_per_output_token : float64[classes]
-        The API's price for each class of the scenario; the share of cached input is in it.
+    usd_per_prompt_token, usd_per_cached_token, usd_per_output_token : float64[classes]
+        The API's price for each class of the scenario: of a token read, read from its cache, and written.
     settle_usd : float
         For each request not started when the clock stops.
     node_gpus : int
@@ -42,6 +42,7 @@ class TokenTariff:
     replica_gpus: int
     usd_per_gpu_h: float
     usd_per_prompt_token: Floats
+    usd_per_cached_token: Floats
     usd_per_output_token: Floats
     settle_usd: float
     node_gpus: int = 0
@@ -54,6 +55,7 @@ def _use(
     offsets: Ticks,
     arrival: Ticks,
     prompt: Ticks,
+    cached: Ticks,
     output: Ticks,
     job_class: Ticks,
     start: Ticks,
@@ -62,6 +64,7 @@ def _use(
     edges: Ticks,
     held_rate: float,
     per_prompt: Floats,
+    per_cached: Floats,
     per_output: Floats,
     settle: float,
     used_line: int,
@@ -80,7 +83,8 @@ def _use(
                 used += own
             elif outcome[j] == API:
                 if start[j] >= opens:
-                    own = prompt[j] * per_prompt[job_class[j]] + output[j] * per_output[job_class[j]]
+                    of, found = job_class[j], cached[j]
+                    own = (prompt[j] - found) * per_prompt[of] + found * per_cached[of] + output[j] * per_output[of]
                     api += own
             elif counted:
                 own = settle
@@ -131,6 +135,7 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
         requests.offsets,
         requests.arrival,
         requests.prompt,
+        requests.cached,
         requests.output,
         requests.job_class,
         rows.start,
@@ -139,6 +144,7 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
         edges,
         prices.usd_per_gpu_h,
         prices.usd_per_prompt_token,
+        prices.usd_per_cached_token,
         prices.usd_per_output_token,
         prices.settle_usd,
         HELD_USED if hired is None else hired.used_line,

@@ -103,7 +103,7 @@ def tariff(scenario: Scenario, plan: Plan) -> Tariff:
 def token_tariff(scenario: Scenario, plan: Plan, group_name: str | None) -> TokenTariff:
     """Look up what the requests pay that a group of nodes serves, or the API alone where ``group_name`` is None."""
     on = scenario.price_date
-    per_prompt, per_output = _token_prices(scenario, plan)
+    per_prompt, per_cached, per_output = _token_prices(scenario, plan)
     group = None if group_name is None else plan.all_serving[group_name]
     held = int(group.nodes) if isinstance(group, Held) else 0
     rate = 0.0 if group is None else group.price(str(group_name), on).value
@@ -114,6 +114,7 @@ def token_tariff(scenario: Scenario, plan: Plan, group_name: str | None) -> Toke
         replica_gpus=int(group.serve.gpus_per_replica) if group is not None and group.serve is not None else 0,
         usd_per_gpu_h=rate / node_gpus if node_gpus and (held or isinstance(group, Hired)) else 0.0,
         usd_per_prompt_token=per_prompt,
+        usd_per_cached_token=per_cached,
         usd_per_output_token=per_output,
         settle_usd=_settlement(scenario),
         node_gpus=node_gpus,
@@ -168,14 +169,12 @@ def _training_prices(plan: Plan, on: date | None) -> tuple[float, float, float]:
     return per_million, per_job, per_service_h
 
 
-def _token_prices(scenario: Scenario, plan: Plan) -> tuple[Floats, Floats]:
-    """Look up what the API takes for a token read and a token written of each class, cached input included."""
-    classes = list(scenario.workload)
-    per_prompt, per_output = np.zeros(len(classes)), np.zeros(len(classes))
+def _token_prices(scenario: Scenario, plan: Plan) -> Floats:
+    """Look up what the API takes for a token of each class: read, read from its cache, written."""
+    prices = np.zeros((3, len(scenario.workload)))
     if plan.api is not None and plan.api.serves:
-        full, cached, output = (price.value * 1e-6 for price in plan.api.token_prices(scenario.price_date))
-        for name, requests in scenario.chats.items():
-            share = float(requests.cached_share)
-            per_prompt[classes.index(name)] = full * (1 - share) + cached * share
-            per_output[classes.index(name)] = output
-    return per_prompt, per_output
+        told = [price.value * 1e-6 for price in plan.api.token_prices(scenario.price_date)]
+        for number, name in enumerate(scenario.workload):
+            if name in scenario.chats:
+                prices[:, number] = told
+    return prices

@@ -40,6 +40,7 @@ class Request:
     prompt: int
     output: int
     adapter: int
+    prefix: int
     came: int = 0
     cached: int = 0
     generated: int = 0
@@ -55,9 +56,9 @@ class Request:
     @classmethod
     def of(cls, row: int, requests: Requests) -> "Request":
         """Take a request from its row; SimPy wants plain integers, not numpy's."""
-        columns = (requests.prompt, requests.output, requests.adapter)
-        prompt, output, adapter = (int(column[row]) for column in columns)
-        return cls(row, int(requests.arrival[row]) * FINE, prompt, output, adapter)
+        columns = (requests.prompt, requests.output, requests.adapter, requests.cached)
+        prompt, output, adapter, prefix = (int(column[row]) for column in columns)
+        return cls(row, int(requests.arrival[row]) * FINE, prompt, output, adapter, prefix)
 
     @property
     def need(self) -> int:
@@ -227,7 +228,7 @@ class Replica:
                     break
                 loads += self.adapters.use(request.adapter, slot, self.now)
             self.join(self.queue.popleft())
-            request.granted = min(request.need, left)
+            request.granted = min(request.need - request.cached, left)
             left -= request.granted
         return loads
 
@@ -260,7 +261,8 @@ class Replica:
             self.leave(request)
 
     def join(self, request: Request) -> None:
-        """Let a request run."""
+        """Let a request run, with the beginning of its prompt from the prefix cache."""
+        request.cached = request.prefix
         self.sharing.settle(self.now, len(self.running))
         request.time -= self.sharing.each
         self.running.append(request)

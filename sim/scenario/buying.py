@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from sim import catalog
 from sim.profile import Profile
+from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input, law_input, nearest, stated
 from sim.scenario.laws import NOTHING, Part, SizeLaw, law_mean
 from sim.scenario.owned import Owned
@@ -108,6 +109,12 @@ class Bought(Priced):
         if self.serve is None:
             raise LookupError("these nodes serve no inference")
         return self.serve.profile(self.gpu)
+
+    def rate_at_most(self, requests: InferenceClass) -> float:
+        """Estimate how many requests of a class one replica can serve a second, by laws that the class must have."""
+        if self.serve is None or requests.mean_tokens is None:
+            raise LookupError("no replica, or requests that are listed one by one")
+        return self.profile.rate_at_most(*requests.mean_tokens, requests.mean_cached * self.serve.prefix_cache)
 
 
 class Held(Bought):

@@ -121,6 +121,11 @@ class InferenceClass(Part):
         return law_mean(self.prompt_tokens), law_mean(self.output_tokens)
 
     @property
+    def mean_cached(self) -> float:
+        """Mean tokens of a prompt that a prefix cache holds; 0 where the requests are listed."""
+        return 0.0 if self.mean_tokens is None else self.mean_tokens[0] * float(self.cached_share)
+
+    @property
     def longest_listed(self) -> int:
         """Most tokens that a listed or fixed request keeps in the cache; 0 where chance decides."""
         if self.tokens is not None:

@@ -87,6 +87,7 @@ class Serving(Part):
     The pace comes from a ``model`` of the catalog on the nodes' GPU (physics with measured efficiencies), or is stated
     in terms, as ``fleetecon fit`` prints it. An iteration with n decoding requests over kv cached tokens and x tokens
     of prefill lasts max(floor, base + per_request n + per_kv_token kv + per_prefill_token x, + prefill where x > 0).
+    With a ``prefix_cache``, which engines have unless it is switched off, the cached part of a prompt needs no prefill.
     """
 
     model: Text | None = None
@@ -103,6 +104,7 @@ class Serving(Part):
     token_budget: PositiveCount = 2048
     join_lag: Lag = 0
     frontend_ms: Milliseconds = 0.0
+    prefix_cache: Annotated[bool, Field(strict=True)] = True
     overflow_above: PositiveCount | None = None
     adapters: AdapterRules | None = None
     classes: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)] | None = None

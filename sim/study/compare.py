@@ -168,7 +168,7 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
         if sum(requests.mean_tokens) > group.profile.kv_tokens:
             return None  # most of its requests can never be served
         rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
-        rate_at_most = group.profile.rate_at_most(*requests.mean_tokens)
+        rate_at_most = group.rate_at_most(requests)
         adapters, rules = requests.adapters, group.serve.adapters
         if adapters is not None and rules is not None and rules.placement == "dedicated":
             # the most wanted adapter has replicas of its own, and is the first that they cannot carry

@@ -1,7 +1,7 @@
 """The serving side of a plan: which nodes serve which classes of requests, under which rules and prices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -64,6 +64,8 @@ class Pool:
             if api is None:
                 return RequestRows.empty(len(requests), requests.replications, windows)
             return all_by_api(requests, api, windows)
+        if self.group is not None and self.group.serve is not None and not self.group.serve.prefix_cache:
+            requests = replace(requests, cached=np.zeros_like(requests.cached))
         if self.dedicated > 1:
             return by_adapter(engine, self.replicas, self.dedicated, requests, api)
         if self.replicas.scaling is None or self.group is None:

@@ -20,7 +20,7 @@ from sim.units import FINE, NEVER, Ticks
 FULL, QUICK = 300, 60
 """How many worlds; each is served twice, on replicas that are always there and on nodes that come and go."""
 
-_SEED, _SEED_OF_SCALING = 977, 978
+_SEED, _SEED_OF_SCALING, _SEED_OF_PREFIXES = 977, 978, 979
 _MOST: Final = 40
 """Requests of a replication, at most."""
 _ORDERS: Final = 1000
@@ -55,6 +55,13 @@ def _sizes(rng: np.random.Generator, count: int) -> tuple[Ticks, Ticks]:
     prompt = rng.integers(1, longest + 1, count)
     prompt[rng.random(count) < rng.choice([0.0, 0.1])] *= 5
     return prompt, rng.integers(1, most + 1, count)
+
+
+def _prefixes(number: int, prompt: Ticks) -> Ticks:
+    """Draw how much of each prompt is in the prefix cache: in half of the worlds nothing, else nothing to all but 1."""
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(_SEED_OF_PREFIXES, spawn_key=(number,))))
+    most = np.where(rng.random(len(prompt)) < rng.choice([0.0, 0.0, 0.5, 1.0]), prompt, 1)
+    return np.where(rng.random(len(prompt)) < rng.choice([0.0, 0.5]), most - 1, rng.integers(0, most))
 
 
 def _terms(rng: np.random.Generator, whole: bool) -> dict[str, Any]:
@@ -136,12 +143,11 @@ def _with_ties(rng: np.random.Generator, rules: Replicas, requests: Requests, ap
     return requests
 
 
-def _until(requests: Requests, horizon: int) -> Requests:
+def _until(each: World) -> World:
     """Leave out who would arrive at or after the horizon."""
-    kept = requests.arrival < horizon
-    before = np.concatenate(([0], np.cumsum(kept)))
-    columns = ("arrival", "prompt", "output", "job_class", "adapter")
-    return Requests(before[requests.offsets], *(getattr(requests, column)[kept] for column in columns))
+    kept = np.flatnonzero(each.requests.arrival < each.replicas.edges[-1])
+    api = ApiTimes(each.api.first_token[kept], each.api.rest[kept])
+    return replace(each, requests=each.requests.chosen(kept), api=api)
 
 
 def _horizon(rng: np.random.Generator, ends: list[list[int]], ties: bool) -> int:
@@ -175,15 +181,14 @@ def world(number: int) -> World:
         output=output,
         job_class=np.zeros(size, np.int64),
         adapter=rng.integers(NO_ADAPTER, 4, size),
+        cached=_prefixes(number, prompt),
     )
     api = ApiTimes(rng.integers(0, 50, size), rng.integers(0, 200, size))
     if ties:
         requests = _with_ties(rng, rules, requests, api)
     horizon = _horizon(rng, boundaries(rules, requests, api), ties)
-    kept = requests.arrival < horizon
     opens = int(rng.integers(0, horizon)) if rng.random() < 0.4 else 0
-    rules = replace(rules, edges=_edges(rng, opens, horizon))
-    return World(rules, _until(requests, horizon), ApiTimes(api.first_token[kept], api.rest[kept]))
+    return _until(World(replace(rules, edges=_edges(rng, opens, horizon)), requests, api))
 
 
 def _in_two_crowds(rng: np.random.Generator, each: World) -> World:
@@ -250,13 +255,7 @@ def _stopped(rng: np.random.Generator, each: World) -> World:
     instants = np.empty(0, np.int64) if hires is None else np.concatenate((hires.ready, hires.left))
     instants = instants[(instants > edges[-2]) & (instants < edges[-1])]
     horizon = int(rng.choice(instants)) if len(instants) else int(edges[-1])
-    kept = each.requests.arrival < horizon
-    return World(
-        replace(each.replicas, edges=np.append(edges[:-1], horizon)),
-        _until(each.requests, horizon),
-        ApiTimes(each.api.first_token[kept], each.api.rest[kept]),
-        each.loads,
-    )
+    return _until(replace(each, replicas=replace(each.replicas, edges=np.append(edges[:-1], horizon))))
 
 
 def scaled_world(number: int) -> World:

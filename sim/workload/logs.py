@@ -45,6 +45,9 @@ class RequestList:
         Microseconds, never decreasing, all before the horizon.
     prompt, output : int64[n]
         Tokens, at least 1 each.
+    cached : int64[n], optional
+        Tokens of the prompt that a prefix cache held; at most the prompt less 1 are taken. None where the log does not
+        tell: then the class's ``cached_share`` counts.
     dropped : int
         Requests that were left out because they arrive at the horizon or later.
     """
@@ -52,6 +55,7 @@ class RequestList:
     arrival: Ticks
     prompt: Ticks
     output: Ticks
+    cached: Ticks | None = None
     dropped: int = 0
 
 
@@ -179,5 +183,6 @@ def listed_requests(scenario: Scenario) -> dict[str, RequestList]:
         every = _from_rows(requests) if requests.trace is None else _from_log(scenario, requests.trace)
         count = int(np.searchsorted(every.arrival, horizon))
         arrival, prompt, output = every.arrival[:count], every.prompt[:count], every.output[:count]
-        found[name] = RequestList(arrival, prompt, output, len(every.arrival) - count)
+        cached = None if every.cached is None else every.cached[:count]
+        found[name] = RequestList(arrival, prompt, output, cached, len(every.arrival) - count)
     return found

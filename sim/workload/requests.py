@@ -6,12 +6,12 @@ Not here: replicas, prices; the requests of a log (``logs``).
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from sim.compiled import kernel
-from sim.requests import NO_ADAPTER, ApiTimes, Requests
+from sim.requests import COLUMNS, NO_ADAPTER, ApiTimes, Requests
 from sim.scenario import InferenceClass, Plan, Scenario
 from sim.scenario.inference import Adapters
 from sim.units import SECONDS_PER_HOUR, Floats, Ticks, tick, to_ticks
@@ -22,6 +22,9 @@ from sim.workload.streams import stream
 
 MOST_TOKENS = 1e12
 """No prompt and no output is longer, whatever a law says: so much can be added up without overflow."""
+
+_HAIR: Final = 1e-9
+"""Tokens that make up for a share which floats cannot tell: 0.29 of 100 tokens would be 28."""
 
 
 @kernel
@@ -60,6 +63,24 @@ def _lengths(
         _tokens(requests.output_tokens, open_stream, f"{source}/output", output)
 
 
+@kernel
+def _prefixes(prompt: Ticks, share: float, cached: Ticks) -> None:
+    """Take a share of each prompt, in whole tokens and never the last one."""
+    for k in range(len(prompt)):
+        cached[k] = min(np.int64(prompt[k] * share + _HAIR), prompt[k] - 1)
+
+
+def _cached(requests: InferenceClass, listed: RequestList | None, prompt: Ticks) -> Ticks:
+    """Tell how many tokens of each prompt a prefix cache holds: as the log does, else by the class's share."""
+    if listed is not None and listed.cached is not None:
+        told = np.minimum(listed.cached, listed.prompt - 1)
+        return np.tile(told, len(prompt) // max(len(told), 1))
+    cached = np.zeros(len(prompt), np.int64)
+    if requests.cached_share > 0:
+        _prefixes(prompt, float(requests.cached_share), cached)
+    return cached
+
+
 def _whole_class(
     scenario: Scenario, number: int, name: str, seed: int, replications: Sequence[int], listed: RequestList | None
 ) -> Requests:
@@ -79,13 +100,13 @@ def _whole_class(
         if shares is not None:
             adapter[first:last] = picked(opened(f"{source}/adapter").random(last - first), len(shares), shares)
     arrival = arrived[0] if len(arrived) == 1 else np.concatenate(arrived)
-    return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter)
+    cached = _cached(requests, listed, prompt)
+    return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter, cached)
 
 
 def _merged(classes: list[Requests], replications: int) -> Requests:
     """Put the requests of several classes into the order of their arrival, replication by replication."""
-    columns = ("arrival", "prompt", "output", "job_class", "adapter")
-    whole = {column: np.concatenate([getattr(each, column) for each in classes]) for column in columns}
+    whole = {column: np.concatenate([getattr(each, column) for each in classes]) for column in COLUMNS}
     offsets = np.sum([each.offsets for each in classes], axis=0)
     before = np.cumsum([0, *map(len, classes)])
     order = np.empty(len(whole["arrival"]), np.int64)
@@ -136,7 +157,7 @@ def sample_requests(
     ]
     if not drawn:
         none = np.empty(0, np.int64)
-        return Requests(np.zeros(len(replications) + 1, np.int64), none, none, none, none, none)
+        return Requests(np.zeros(len(replications) + 1, np.int64), none, none, none, none, none, none)
     return drawn[0] if len(drawn) == 1 else _merged(drawn, len(replications))
 
 

@@ -174,6 +174,63 @@ EVERY_SERVING_NUMBER = {
 }
 """Inference by laws, pairs, lists and logs, on replicas whose pace is stated or told by a model, and at an API."""
 
+EVERY_ARRIVAL_NUMBER = {
+    "name": "arrivals",
+    "horizon_days": 10,
+    "workload": {
+        name: {"kind": "fine_tune", "arrivals": law, "service_hours": size}
+        for name, law, size in (
+            (
+                "daily",
+                {
+                    "law": "weibull",
+                    "rate_per_day": 1,
+                    "shape": 1,
+                    "copies": 2,
+                    "growth_percent_per_month": 1,
+                    "pattern": {"hours": [1] * 24, "days": [1] * 7, "starts_hour": 1},
+                },
+                {"law": "lomax", "mean": 1, "alpha": 3, "truncate": {"low": 0.001, "high": 100}},
+            ),
+            (
+                "weekly",
+                {"law": "poisson", "rate_per_day": 1, "pattern": {"week": [1] * 168}},
+                {"law": "pareto", "mean": 1, "alpha": 3},
+            ),
+            (
+                "sine",
+                {
+                    "law": "mmpp",
+                    "rates": [1, 1],
+                    "stay_hours": [1, 1],
+                    "next": [[0, 1], [1, 0]],
+                    "pattern": {"sine": {"amplitude": 1, "peak_hour": 1, "period_hours": 24}},
+                },
+                {
+                    "law": "blend",
+                    "weights": [0.5, 0.5],
+                    "parts": [{"law": "weibull", "mean": 1, "shape": 1}, {"law": "lomax", "mean": 1, "alpha": 3}],
+                },
+            ),
+            (
+                "parts",
+                {
+                    "law": "superposition",
+                    "rate_per_day": 1,
+                    "parts": [
+                        {"law": "mmpp", "rates": [1, 1], "stay_s": [3600, 3600], "rate_per_day": 1},
+                        {"law": "on_off", "rate_per_day": 1, "on_hours": 1, "off_hours": 1},
+                        {"law": "on_off", "rate_per_day": 1, "on_s": 3600, "off_s": 3600},
+                    ],
+                },
+                1,
+            ),
+        )
+    },
+    "plans": {"rent": {"hired": {"n": {"gpus": 1, "usd_per_node_h": 1}}}},
+}
+"""Arrivals whose rate changes, and sizes that are cut off or have heavy tails."""
+
 
 def numbers_of(value, path=()):
     """The paths of all numbers."""

@@ -99,7 +99,7 @@ def test_means_and_longest_of_a_class():
         ("chat.arrivals.rate_per_day", 9, "must have exactly one of `rate_per_day`, `rate_per_second`"),
         ("chat.output_tokens", None, "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)"),
         ("chat.tokens", {"pairs": [[1, 1]]}, "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)"),
-        ("chat.prompt_tokens.law", "pareto", "chat.prompt_tokens must have a known law; choose from"),
+        ("chat.prompt_tokens.law", "cauchy", "chat.prompt_tokens must have a known law; choose from"),
         ("chat.prompt_tokens.cv", -1, "prompt_tokens.cv must be 0 or a number from 0.001 to 100, got -1"),
         (
             "chat.output_tokens",
@@ -205,7 +205,7 @@ def test_refusals_of_blends():
         ({"weights": [0.9], "parts": parts}, "must have weights that sum to 1, got 0.9"),
         ({"weights": [0.5, 0.5], "parts": parts}, "must have as many weights as values, got 2 and 1"),
         ({"weights": [1], "parts": []}, "parts must have at least 1 entry"),
-        ({"weights": [1], "parts": [{"law": "pareto"}]}, "parts.0 must have a known law; choose from"),
+        ({"weights": [1], "parts": [{"law": "cauchy"}]}, "parts.0 must have a known law; choose from"),
     ):
         found = refusals({"workload.chat.prompt_tokens": {"law": "blend", **law}})
         assert any(refusal in line for line in found), found

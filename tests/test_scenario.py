@@ -22,7 +22,7 @@ def test_the_article_as_read():
     article = scenario()
     tuning, reserved = article.workload["tuning"], article.plans["reserved"]
     assert (article.horizon_hours, article.counted_hours, article.confidence) == (8760, 8760, 0.95)
-    assert (tuning.mean_service_hours, tuning.offered_gpus, article.offered_gpus) == (2, 4, 4)
+    assert (tuning.mean_service_hours, tuning.offered_gpus(1.0), article.offered_gpus) == (2, 4, 4)
     assert (reserved.nodes, reserved.gpus_per_node, reserved.gpus) == (1, 8, 8)
     assert [entry.value for entry in reserved.inputs(article.price_date)] == [19.22, 200000]
     assert article.allocation.rule == "gpu_time"

@@ -12,6 +12,7 @@ from sim.charts.reading import StudyLike, number, pick_class, pick_plans
 from sim.charts.sheet import WIDTH, sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, TEXT_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
 from sim.charts.words import job_words, listed, plain, plan_word, priced_by, provenance, sentence, two_lines, usd
+from sim.scenario.arrivals import mean_rate
 from sim.units import Floats
 
 _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
@@ -83,7 +84,8 @@ def _note(study: StudyLike, job_class: str) -> str:
     full, run = job_words(study.scenario, job_class)
     jobs, many = priced_by(study.scenario, job_class)
     arrivals = study.scenario.workload[job_class].arrivals
-    load = "" if arrivals is None else f", at {plain(24 * arrivals.jobs_per_hour)} {run}s a day"
+    rate = 0.0 if arrivals is None else 24 * mean_rate(arrivals, study.scenario.horizon_hours)
+    load = "" if arrivals is None else f", at {plain(rate)} {run}s a day"
     unfit = [plan_word(plan) for plan, each in study.result["plans"].items() if not each["eligible"]]
     aside = f" Not doing the same work: {listed(unfit, 'and')}." if unfit else ""
     return (

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sim.scenario.arrivals import ArrivalLaw
 from sim.scenario.inputs import Input
-from sim.scenario.laws import ArrivalLaw, Part, TokenLaw, check_weights, law_mean
+from sim.scenario.laws import Part, TokenLaw, check_weights, law_mean
 from sim.scenario.quantity import Hours, NonNegative, NonNegativeDays, PositiveCount, Share, Text, Tokens
 
 

@@ -31,8 +31,8 @@ from sim.units import HOURS_PER_DAY, tick
 MOST_SERVING_DAYS = 370.0
 """Replicas count in 2^-16 microseconds, of which 2^61 are a little more than a year."""
 
-MOST_WINDOWS, MOST_JOBS = 100_000, 100_000_000
-"""Windows and expected jobs of one replication: more would not fit into memory."""
+MOST_WINDOWS, MOST_JOBS, MOST_CHANGES = 100_000, 100_000_000, 10_000_000
+"""Windows, expected jobs and changes of a rate of one replication: more would not fit into memory."""
 
 
 class Allocation(Part):
@@ -101,8 +101,8 @@ class Scenario(Part):
 
     @property
     def offered_gpus(self) -> float | None:
-        """Offered load of all fine-tunes in GPUs; None where there are none, or any class lists its jobs."""
-        loads = [job_class.offered_gpus for job_class in self.tunes.values()]
+        """Offered load of all fine-tunes in GPUs, a mean over the horizon; None without any, or where any are listed."""
+        loads = [job_class.offered_gpus(self.horizon_hours) for job_class in self.tunes.values()]
         return None if None in loads or not loads else math.fsum(load for load in loads if load is not None)
 
     def hires_at_once(self, plan: Plan) -> bool:
@@ -153,8 +153,12 @@ class Scenario(Part):
                 f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}",
             )
         for class_name, job_class in self.workload.items():
-            jobs = job_class.arrivals.jobs_per_hour * self.horizon_hours if job_class.arrivals else 0.0
-            if jobs > MOST_JOBS:
+            if (law := job_class.arrivals) is None:
+                continue
+            if (changes := law.changes_expected(self.horizon_hours)) > MOST_CHANGES:
+                text = f"must have at most {MOST_CHANGES:,} changes of its rate within horizon_days, got {changes:.3g}"
+                yield ("workload", class_name, "arrivals"), text
+            elif (jobs := law.jobs_expected(self.horizon_hours)) > MOST_JOBS:
                 text = f"must bring at most {MOST_JOBS:,} jobs within horizon_days, got {jobs:.3g}"
                 yield ("workload", class_name, "arrivals"), text
         if (windows := self.counted_hours / HOURS_PER_DAY / self.allocation.window_days) > MOST_WINDOWS:

@@ -95,7 +95,8 @@ def _rule(error: ErrorDetails) -> str:
         case "too_long":
             return f"must have at most {context['max_length']} entries"
         case "too_short":
-            return f"must have at least {context['min_length']} entry"
+            least = context["min_length"]
+            return f"must have at least {least} {'entry' if least == 1 else 'entries'}"
         case "model_type" | "model_attributes_type" | "dict_type" if _takes_a_law(error["loc"]):
             return "must be a number, or a law like {law: lognormal, mean: 1, cv: 0.5}"
         case "model_type" | "model_attributes_type" | "dict_type":

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sim.scenario.arrivals import ArrivalLaw, mean_rate
 from sim.scenario.inputs import Input, stated
-from sim.scenario.laws import ArrivalLaw, Part, SizeLaw, law_mean
+from sim.scenario.laws import Part, SizeLaw, law_mean
 from sim.scenario.quantity import Hours, JobGpus, NonNegative, NonNegativeDays, Positive, Priority, Spread, Text
 from sim.units import SECONDS_PER_HOUR
 
@@ -111,10 +112,9 @@ class JobClass(Part):
             return law_mean(self.tokens_millions) * self.hours_per_million + float(self.setup_hours)
         return None
 
-    @property
-    def offered_gpus(self) -> float | None:
+    def offered_gpus(self, horizon_hours: float) -> float | None:
         """Offered load: the mean number of GPUs that the class would keep busy; None where the jobs are listed."""
         hours = self.mean_service_hours
         if hours is None or self.arrivals is None:
             return None
-        return float(self.arrivals.jobs_per_hour) * hours * int(self.gpus)
+        return mean_rate(self.arrivals, horizon_hours) * hours * int(self.gpus)

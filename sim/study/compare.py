@@ -8,6 +8,7 @@ import numpy as np
 from sim.catalog import STALE_DAYS
 from sim.estimate import Estimate, mean, replications_needed, share
 from sim.scenario import Plan, Scenario
+from sim.scenario.arrivals import mean_rate
 from sim.study.simulate import Experiment, Outcome
 from sim.units import SECONDS_PER_HOUR, Floats
 
@@ -167,7 +168,7 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
             return None
         if sum(requests.mean_tokens) > group.profile.kv_tokens:
             return None  # most of its requests can never be served
-        rate = float(requests.arrivals.jobs_per_hour) / SECONDS_PER_HOUR
+        rate = mean_rate(requests.arrivals, scenario.horizon_hours) / SECONDS_PER_HOUR
         rate_at_most = group.rate_at_most(requests)
         adapters, rules = requests.adapters, group.serve.adapters
         if adapters is not None and rules is not None and rules.placement == "dedicated":

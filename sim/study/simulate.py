@@ -193,7 +193,7 @@ class Experiment:
         hours, total = self.scenario.horizon_hours, 0.0
         for name, job_class in self.scenario.workload.items():
             if job_class.arrivals is not None:
-                total += job_class.arrivals.jobs_per_hour * hours
+                total += job_class.arrivals.jobs_expected(hours)
             else:
                 total += len(self.listed[name].arrival if name in self.listed else self.logs[name].arrival)
         return total

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sim.compiled import kernel
-from sim.scenario.laws import Blend, Hyperexponential, HyperexponentialArrivals, law_mean
+from sim.scenario.continuous import Continuous, Mixture
+from sim.scenario.laws import Blend, law_mean
 from sim.units import Floats, Ticks
 
 PIECE = 2**13
@@ -50,21 +51,27 @@ def picked(uniform: Floats, count: int, weights: Sequence[float] | Floats | None
     return np.searchsorted(np.cumsum(weights)[:-1], uniform, side="right")
 
 
+def _plain_lognormal(law: Any) -> bool:
+    """Tell whether a part of a blend takes its value from the normal number that all such parts share."""
+    return law.law == "lognormal" and law.truncate is None
+
+
 class Draws:
     """The values of one law in one replication, drawn in as many pieces as one likes."""
 
     def __init__(self, law: Any, open_stream: Open, quantity: str, mean: float | None = None) -> None:
         self.law = law
-        self.mean: float = law_mean(law) if mean is None else mean
+        self.mean: float = _mean_before(law) if mean is None else mean
         self.main = open_stream(quantity)
-        phased = isinstance(law, Hyperexponential | HyperexponentialArrivals | Blend)
-        self.side = open_stream(f"{quantity}/phase") if phased else self.main
+        self.side = open_stream(f"{quantity}/phase") if isinstance(law, Mixture | Blend) else self.main
         parts = law.parts if isinstance(law, Blend) else ()
         self.parts = {
             number: Draws(part, open_stream, f"{quantity}/part{number}")
             for number, part in enumerate(parts)
-            if part.law != "lognormal"
+            if not _plain_lognormal(part)
         }
+        cut = isinstance(law, Continuous) and law.truncate is not None
+        self.again = _Again(law, open_stream, f"{quantity}/again") if cut else None
 
     def take(self, count: int) -> Floats:
         """Draw the next values.
@@ -74,11 +81,20 @@ class Draws:
         float64[count]
             In the unit of the law's mean.
         """
+        values = self._whole(count)
+        if self.again is not None:
+            low, high = self.law.range
+            outside = np.flatnonzero((values < low) | (values > high))
+            values[outside] = self.again.take(len(outside))
+        return values
+
+    def _whole(self, count: int) -> Floats:
+        """Draw the next values of the law before truncation."""
         law, generator = self.law, self.main
         match str(law.law):
             case "deterministic":
                 return np.full(count, float(self.mean))
-            case "exponential" | "poisson":
+            case "exponential" | "poisson" | "mmpp" | "on_off":
                 return generator.standard_exponential(count) * self.mean
             case "erlang":
                 return generator.standard_gamma(int(law.phases), count) * (self.mean / int(law.phases))
@@ -90,6 +106,10 @@ class Draws:
                 return generator.weibull(shape, count) * (self.mean / math.gamma(1 + 1 / shape))
             case "lognormal":
                 return lognormal(generator, law.cv, count) * self.mean
+            case "lomax":
+                return generator.pareto(float(law.alpha), count) * float(law.scale)
+            case "pareto":
+                return (generator.pareto(float(law.alpha), count) + 1) * float(law.least)
             case "geometric":
                 return generator.geometric(1 / law.mean, count).astype(np.float64)
             case "empirical":
@@ -114,9 +134,32 @@ class Draws:
         law = self.law
         phase = picked(self.side.random(count), len(law.parts), law.weights)
         values = self.main.standard_normal(count)
-        spreads = [math.sqrt(math.log1p(part.cv**2)) if part.law == "lognormal" else 0.0 for part in law.parts]
+        spreads = [math.sqrt(math.log1p(part.cv**2)) if _plain_lognormal(part) else 0.0 for part in law.parts]
         means = [float(part.mean) for part in law.parts]
         _lognormals(values, phase, np.array(spreads), np.array(means))
         for number, draws in self.parts.items():
             values = np.where(phase == number, draws.take(count), values)
+        return values
+
+
+def _mean_before(law: Any) -> float:
+    """Mean of a law before truncation, which scales its draws."""
+    return law.whole_mean() if isinstance(law, Continuous) else law_mean(law)
+
+
+class _Again:
+    """Values within the range of a law, for those that fell outside: a stream of their own, so that no other moves."""
+
+    def __init__(self, law: Any, open_stream: Open, quantity: str) -> None:
+        self.range = law.range
+        self.draws = Draws(law.model_copy(update={"truncate": None}), open_stream, quantity)
+        self.ready: Floats = np.empty(0)
+
+    def take(self, count: int) -> Floats:
+        """Draw the next values that lie within the range; what is too many is kept for the next time."""
+        low, high = self.range
+        while len(self.ready) < count:
+            values = self.draws.take(count + 16)
+            self.ready = np.concatenate([self.ready, values[(low <= values) & (values <= high)]])
+        values, self.ready = self.ready[:count], self.ready[count:]
         return values

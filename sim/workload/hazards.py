@@ -51,7 +51,7 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
         return Sizes(0, 0, 0)
     hours, nodes, work = scenario.horizon_hours, 0.0, 0.0
     for each in scenario.tunes.values():
-        come = each.arrivals.jobs_per_hour * hours if each.arrivals is not None else 0.0
+        come = each.arrivals.jobs_expected(hours) if each.arrivals is not None else 0.0
         nodes += come * max(1.0, each.gpus / plan.gpus_per_node)
         work += come * (each.mean_service_hours or 0.0) * each.gpus / plan.gpus_per_node
     nodes = max(nodes, jobs or 0.0)

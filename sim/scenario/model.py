@@ -101,7 +101,7 @@ class Scenario(Part):
 
     @property
     def offered_gpus(self) -> float | None:
-        """Offered load of all fine-tunes in GPUs, a mean over the horizon; None without any, or where any are listed."""
+        """Offered load of all fine-tunes in GPUs, mean over the horizon; None without any, or where any are listed."""
         loads = [job_class.offered_gpus(self.horizon_hours) for job_class in self.tunes.values()]
         return None if None in loads or not loads else math.fsum(load for load in loads if load is not None)
 

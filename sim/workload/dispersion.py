@@ -54,9 +54,9 @@ def idc(law: Any, hours: float) -> float:
     Fischer and Meier-Hellstern (1993), the variance of the counts.
     """
     if isinstance(law, Superposition):
-        rates = [int(part.copies) / part.mean_gap_hours for part in law.parts]
-        excess = (rate * (idc(part, hours) - 1) for rate, part in zip(rates, law.parts, strict=True) if rate)
-        return 1 + law.scale * math.fsum(excess) / math.fsum(rates)
+        each = [int(part.copies) / part.mean_gap_hours for part in law.parts]
+        excess = (rate * (idc(part, hours) - 1) for rate, part in zip(each, law.parts, strict=True) if rate)
+        return 1 + law.scale * math.fsum(excess) / math.fsum(each)
     if not law.steady or law.batch is not None:
         raise ValueError("no closed form for arrivals in batches or at a changing mean rate")
     if isinstance(law, PoissonArrivals):

@@ -37,7 +37,8 @@ TRACES = {
     "underscore": ("arrival,hours\n0,1_000\n", r":2:2: hours must be a number .*got '1_000'"),
     "quoted newline": ('arrival,hours\n0,"1\n2"\n', r":3:2: hours must be a number"),
     "unit": ("arrival,hours\n0,1 h\n", r":2:2: hours must be a number .*no unit"),
-    "open quote": ('arrival,hours\n0,"1\n', r": is not a CSV file: "),
+    "open quote": ('arrival,hours\n0,"1\n', r":2: is not a CSV file: a quote is never closed"),
+    "torn": ("arrival,hours\n0,1\n0", r":3: has 1 fields, the header has 2 \(the file seems to be cut short\)"),
     "not utf-8": (b"arrival,hours\n0,\xff\n", r": is not UTF-8 text"),
     "nul": ("arrival,hours\n0,\0\n", r"(: is not a CSV file|:2:2: hours must be a number)"),
     "a million columns": (

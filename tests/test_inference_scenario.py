@@ -157,7 +157,17 @@ def test_refusals_in_their_words(key, value, refusal):
 @pytest.mark.parametrize(
     ("requests", "refusal"),
     [
-        ({"trace": {"file": "x.csv", "columns": {"arrival": "t"}}}, "must have `arrival_unit`, because column `t`"),
+        (
+            {"trace": {"file": "x.csv", "columns": {"arrival": "t"}, "format": "azure"}},
+            "trace must have either `format` or `columns`, got both",
+        ),
+        ({"trace": {"file": "x.csv", "format": "philly"}}, "trace.format must be 'azure', 'burstgpt'"),
+        ({"trace": {"file": "x.csv", "rate_scale": 1001}}, "trace.rate_scale"),
+        (
+            {"trace": {"file": "x.csv", "zone": "Mars/../x"}},
+            "trace.zone must be the name of a time zone like `UTC` or `Europe/Berlin`, got 'Mars/../x'",
+        ),
+        ({"trace": {"file": "x.csv", "bootstrap": {}}}, "trace.bootstrap.block_minutes is missing"),
         ({"trace": {"file": "x.csv", "arrival_unit": "ms"}}, "arrival_unit must be 'datetime', 'hours',"),
         ({"trace": {"file": "x.csv", "sort": 1}}, "trace.sort"),
         ({"trace": {"file": "x.csv"}, "tokens": {"pairs": [[1, 1]]}}, "must have no `tokens`, because its requests"),

@@ -119,7 +119,7 @@ ROW = '{"timestamp": 0, "input_length": 1, "output_length": 1}\n'
         (AZURE + "noon,1,1\n", {}, r"log:2:1: TIMESTAMP must be a date and time like 2023-10-01 12:30:00, got 'noon'"),
         (AZURE + "0,1,1\n", {}, r"log:2:1: TIMESTAMP must be a date and time"),
         (AZURE.encode("utf-16"), {}, r"log: is not UTF-8 text"),
-        ('t,p,o\n1,"2"3,4\n', NAMES, r"log: is not a CSV file: "),
+        ('t,p,o\n1,"2"3,4\n', NAMES, r"log:2: is not a CSV file: `,` expected after"),
         ("[" + ROW + "]", {}, r"log:1: is one JSON list; write one request a line, each in braces"),
         ("{", {}, r"log:1: is not a request in JSON: Expecting property name"),
         ("{}", {}, r"log:1: has no key 'TIMESTAMP' \(for arrival\)\n"),

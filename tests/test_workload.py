@@ -344,7 +344,7 @@ def test_units_columns_and_jobs_beyond_the_horizon(tmp_path):
 
 
 def test_dates_start_the_clock_at_the_first(tmp_path):
-    csv = "arrival,hours\n2023-10-01 12:00:00,1\n2023-10-01T14:30:00+01:00,2\n"
+    csv = "arrival,hours\n2023-10-01 12:00:00Z,1\n2023-10-01T14:30:00+01:00,2\n"
     assert listed(tmp_path, csv, trace="arrival_unit: datetime, columns: {service: hours}").arrival.tolist() == [
         0,
         tick(1.5),

@@ -4,6 +4,7 @@ from sim.logs.cells import Faults, instant, number, whole
 from sim.logs.forms import NAMES, TICKS, TOKENS, Form, Kind, known
 from sim.logs.log import Chunk, Log, gather, open_log
 from sim.logs.source import Limits, readable, text_lines
+from sim.logs.zones import to_local, zone_named
 
 __all__ = [
     "NAMES",
@@ -22,5 +23,7 @@ __all__ = [
     "open_log",
     "readable",
     "text_lines",
+    "to_local",
     "whole",
+    "zone_named",
 ]

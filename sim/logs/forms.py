@@ -46,6 +46,8 @@ class Form:
     unit : str
         Of arrivals; ``time`` if that of the first row tells (seconds since 1970, or a date and time), empty if it must
         be told.
+    dated : bool
+        Whether arrivals in seconds are those since 1970, so that a clock starts at the first of them.
     left_out : dict of tuple of str
         By role of a text: the value, in lower case, of rows that are left out and counted, such as failures.
     """
@@ -58,19 +60,22 @@ class Form:
     left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     service_unit: str = "seconds"
     tokens_unit: str = "tokens"
+    dated: bool = False
 
     def within(self, header: Sequence[str]) -> bool:
         """Tell whether a header has all columns."""
         return set(self.columns.values()) <= set(header)
 
 
-def _requests(name: str, unit: str, arrival: str, prompt: str, output: str, **optional: str) -> Form:
+def _requests(
+    name: str, unit: str, arrival: str, prompt: str, output: str, dated: bool = False, **optional: str
+) -> Form:
     """Make the form of a log of requests."""
     columns = {"arrival": arrival, "prompt": prompt, "output": output}
-    return Form(name, "inference", columns, unit, optional)
+    return Form(name, "inference", columns, unit, optional, dated=dated)
 
 
-_LITELLM = _requests("litellm", "time", "startTime", "prompt_tokens", "completion_tokens")
+_LITELLM = _requests("litellm", "time", "startTime", "prompt_tokens", "completion_tokens", dated=True)
 _LEFT_OUT: dict[str, tuple[str, ...]] = {"status": ("failure",), "cache_hit": ("true",)}
 
 KNOWN: tuple[Form, ...] = (
@@ -96,11 +101,12 @@ KNOWN: tuple[Form, ...] = (
         "arrival_time",
         "num_prompt_tokens",
         "num_generation_tokens",
+        dated=True,
         cached="num_cached_tokens",
         tenant="model_name",
     ),
-    _requests("vllm", "seconds", "arrival_time", "prompt_tokens", "completion_tokens", cached="cached_tokens"),
-    _requests("vllm", "seconds", "arrival_time", "input_toks", "output_toks", cached="cached_toks"),
+    _requests("vllm", "seconds", "arrival_time", "prompt_tokens", "completion_tokens", True, cached="cached_tokens"),
+    _requests("vllm", "seconds", "arrival_time", "input_toks", "output_toks", True, cached="cached_toks"),
     Form(
         "philly",
         "fine_tune",

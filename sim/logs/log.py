@@ -8,7 +8,7 @@ What is refused, with its place, and what is accepted: ``cells`` (cells), ``scan
 (local times), ``source`` (sizes). Columns that are not asked for are ignored; rows that are alike are kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,11 @@ class Log:
         self._rows.close()
 
     @property
+    def dated(self) -> bool:
+        """Whether arrivals are microseconds since 1970, so that a clock starts at the first of them."""
+        return self.unit == "datetime" or self.form.dated
+
+    @property
     def left_out(self) -> dict[str, int]:
         """Rows left out because of what the log says of them."""
         return {name: count for name, count in self._judge.left_out.items() if count}
@@ -122,18 +127,25 @@ class Log:
             behind the first are still looked at, but not given.
         """
         faults, looked = self._judge.faults, 0
-        with readable(self.file):
-            for raw in self._rows.read(self._judge.columns):
-                chunk = self._chunk(raw)
-                if not faults:
-                    self.rows += len(chunk)
-                    yield chunk
-                    continue
-                looked += len(raw.lines)
-                if looked > _LOOK_ON_ROWS:
-                    faults.found.append(Fault(f"{self.file}:{raw.lines[-1]}", "the rest was not looked at"))
-                    break
+        for raw in self._raws():
+            chunk = self._chunk(raw)
+            if not faults:
+                self.rows += len(chunk)
+                yield chunk
+                continue
+            looked += len(raw.lines)
+            if looked > _LOOK_ON_ROWS:
+                faults.found.append(Fault(f"{self.file}:{raw.lines[-1]}", "the rest was not looked at"))
+                break
         faults.stop()
+
+    def _raws(self) -> Iterator[Raw]:
+        """Give the rows as they stand; where they cannot be read on, tell the faults found before as well."""
+        try:
+            with readable(self.file):
+                yield from self._rows.read(self._judge.columns)
+        except InputError as error:
+            raise InputError([*self._judge.faults.found, *error.faults]) from None
 
     def _chunk(self, raw: Raw) -> Chunk:
         """Judge some rows and turn their numbers into those of the world."""
@@ -227,7 +239,7 @@ def _unit(rows: Rows, form: Form) -> str:
         return "datetime"
     if form.unit == "time" or first is None:
         return "seconds"
-    raise InputError.one(rows.top, f"column {name!r} holds numbers; state the unit of its times")
+    raise InputError.one(rows.top, f"column {name!r} holds numbers; state the unit of these times (`arrival_unit`)")
 
 
 def open_log(
@@ -300,13 +312,10 @@ def open_log(
 MOST_GATHERED: Final = 100_000_000
 
 
-def gather(log: Log, keep: Callable[[Chunk], Chunk] | None = None) -> Chunk:
+def gather(log: Log) -> Chunk:
     """Hold a whole log in memory, in order of arrival; rows that arrive together keep the order of the file.
 
-    Parameters
-    ----------
-    keep : callable, optional
-        Thins each chunk as it comes.
+    Which line a row stood on is not kept.
 
     Raises
     ------
@@ -315,14 +324,15 @@ def gather(log: Log, keep: Callable[[Chunk], Chunk] | None = None) -> Chunk:
     """
     chunks = []
     for chunk in log:
-        chunks.append(chunk if keep is None else keep(chunk))
+        chunks.append(Chunk(chunk.arrival, chunk.columns, chunk.lines[:0]))
         if log.rows > MOST_GATHERED:
             text = f"has more than {MOST_GATHERED:,} rows, too many to be held and sorted; cut or sort it beforehand"
             raise InputError.one(f"{log.file}", text)
-    if not chunks:
-        roles = {"inference": ("prompt", "output"), "fine_tune": (), "rates": ("rate",)}[log.form.kind]
-        return Chunk(np.zeros(0, np.int64), {role: np.zeros(0) for role in roles}, np.zeros(0, np.int64))
-    arrival = np.concatenate([chunk.arrival for chunk in chunks])
-    columns = {role: np.concatenate([chunk.columns[role] for chunk in chunks]) for role in chunks[0].columns}
-    whole = Chunk(arrival, columns, np.concatenate([chunk.lines for chunk in chunks]))
-    return whole if (np.diff(arrival) >= 0).all() else whole.kept(np.argsort(arrival, kind="stable"))
+    roles = {"inference": ("prompt", "output"), "fine_tune": (), "rates": ("rate",)}[log.form.kind]
+    names = chunks[0].columns if chunks else roles
+    arrival = np.concatenate([chunk.arrival for chunk in chunks]) if chunks else np.zeros(0, np.int64)
+    columns = {name: np.concatenate([chunk.columns[name] for chunk in chunks] or [np.zeros(0)]) for name in names}
+    if (np.diff(arrival) < 0).any():
+        order = np.argsort(arrival, kind="stable")
+        arrival, columns = arrival[order], {name: column[order] for name, column in columns.items()}
+    return Chunk(arrival, columns, np.zeros(0, np.int64))

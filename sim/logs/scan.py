@@ -185,7 +185,8 @@ def scan(
     fields, lines : int64[most rows]
         Filled with how many fields each row has, and the line on which it ends.
     told : int64[4]
-        Rows found, where the next one begins, its line (which is that of ``start`` when handed in), what is wrong.
+        Rows found, where the next one begins, its line (which is that of ``start`` when handed in), what is
+        wrong: with the first row of the next call, if any is found in this one.
     """
     row, at, line, fault = 0, start, told[LINE], NO_FAULT
     while row < len(lines) and at < end and fault == NO_FAULT:
@@ -230,7 +231,7 @@ def scan(
             at += more
         if not whole:
             at = row_at
-            line = row_line if fault == NO_FAULT else line
+            line = line if fault == AFTER_QUOTE and row == 0 else row_line
             break
         blank = field == 1 and outer == begin
         if not blank:

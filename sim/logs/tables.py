@@ -95,7 +95,7 @@ class CsvRows:
         block = source.data[source.start : at].tobytes()
         if not block.isascii():
             block.decode()
-        if room.told[FAULT] != NO_FAULT:
+        if room.told[FAULT] != NO_FAULT and not count:
             rule = '`,` expected after `"`' if room.told[FAULT] == AFTER_QUOTE else "a quote is never closed"
             raise InputError.one(f"{self.file}:{self._line}", f"is not a CSV file: {rule}")
         return self._raw(room, count, block, source.final and at == source.end) if count else None

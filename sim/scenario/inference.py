@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 from sim.scenario.arrivals import ArrivalLaw
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part, TokenLaw, check_weights, law_mean
-from sim.scenario.quantity import Hours, NonNegative, NonNegativeDays, PositiveCount, Share, Text, Tokens
+from sim.scenario.quantity import Hours, NonNegative, PositiveCount, Share, Text, Tokens
+from sim.scenario.traces import Flag, Logged
 
 
 class RequestRow(Part):
@@ -25,39 +26,22 @@ class RequestColumns(Part):
     arrival: Text = "TIMESTAMP"
     prompt: Text = "ContextTokens"
     output: Text = "GeneratedTokens"
+    cached: Text | None = None
 
 
-KNOWN_LOGS: dict[RequestColumns, str] = {
-    RequestColumns(): "datetime",
-    RequestColumns(arrival="timestamp", prompt="input_length", output="output_length"): "milliseconds",
-    RequestColumns(arrival="timestamp_ms", prompt="input_tokens", output="output_tokens"): "milliseconds",
-}
-"""Columns of published logs and the unit of their arrivals: Azure's, Mooncake's lines of JSON, Mooncake's as CSV."""
+class RequestLog(Logged):
+    """Requests read from a file; the columns, or keys, are those of a known log unless stated."""
 
-
-class RequestLog(Part):
-    """Requests read from a CSV file or from lines of JSON (plain or .gz), one a row.
-
-    The columns, or keys, are those of a known log unless stated.
-    """
-
-    file: Text
+    format: Literal["azure", "burstgpt", "mooncake", "vllm", "litellm"] | None = None
     columns: RequestColumns | None = None
     arrival_unit: Literal["datetime", "hours", "minutes", "seconds", "milliseconds"] | None = None
-    skip_days: NonNegativeDays = 0.0
-    sort: Annotated[bool, Field(strict=True)] = False
+    skip_empty: Flag = False
 
     @model_validator(mode="after")
-    def _timed(self) -> Self:
-        if self.columns is not None and self.arrival_unit is None:
-            name = self.columns.arrival
-            if name not in {columns.arrival for columns in KNOWN_LOGS}:
-                raise ValueError(f"must have `arrival_unit`, because column `{name}` is that of no known log")
+    def _one_form(self) -> Self:
+        if self.format is not None and self.columns is not None:
+            raise ValueError("must have either `format` or `columns`, got both")
         return self
-
-    def unit(self, column: str) -> str:
-        """Tell the unit of a column of arrivals: as stated, else that of the known log that has it."""
-        return self.arrival_unit or next(unit for columns, unit in KNOWN_LOGS.items() if columns.arrival == column)
 
 
 class TokenPairs(Part):

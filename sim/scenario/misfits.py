@@ -116,7 +116,7 @@ def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> 
     if plan.api is not None and plan.api.trains and plan.api.prices_tokens:
         unsized = any(job.tokens_millions is None for job in job_class.jobs or ())
         unsized |= job_class.arrivals is not None and job_class.tokens_millions is None
-        unsized |= job_class.trace is not None and job_class.trace.columns.tokens is None
+        unsized |= job_class.trace is not None and job_class.trace.roles.tokens is None
         if unsized:
             yield (
                 (*path, "api"),

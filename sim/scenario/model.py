@@ -108,7 +108,7 @@ class Scenario(Part):
     def hires_at_once(self, plan: Plan) -> bool:
         """Tell whether each fine-tune gets hired nodes of its own at once: no friction, no node to share."""
         size = plan.gpus_per_node
-        fits = all(job_class.trace is None or job_class.trace.columns.gpus is None for job_class in self.tunes.values())
+        fits = all(job_class.trace is None or job_class.trace.roles.gpus is None for job_class in self.tunes.values())
         sizes = {job.gpus or each.gpus for each in self.tunes.values() for job in each.jobs or (each,)}
         return plan.frictionless and fits and all(gpus % size == 0 for gpus in sizes)
 

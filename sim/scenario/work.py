@@ -1,13 +1,14 @@
 """The work of a scenario: classes of jobs, by laws, listed one by one, or from a file."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from sim.scenario.arrivals import ArrivalLaw, mean_rate
 from sim.scenario.inputs import Input, stated
 from sim.scenario.laws import Part, SizeLaw, law_mean
-from sim.scenario.quantity import Hours, JobGpus, NonNegative, NonNegativeDays, Positive, Priority, Spread, Text
+from sim.scenario.quantity import Hours, JobGpus, NonNegative, Positive, Priority, Spread, Text
+from sim.scenario.traces import Logged
 from sim.units import SECONDS_PER_HOUR
 
 
@@ -29,16 +30,31 @@ class Columns(Part):
     gpus: Text | None = None
 
 
-class Trace(Part):
-    """Jobs read from a CSV file (plain or .gz), one row a job, with a header."""
+class Trace(Logged):
+    """Jobs read from a file."""
 
-    file: Text
+    format: Literal["philly"] | None = None
     columns: Columns = Columns()
     arrival_unit: Literal["hours", "minutes", "days", "seconds", "datetime"] = "hours"
     service_unit: Literal["hours", "minutes", "seconds"] = "hours"
     tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
-    skip_days: NonNegativeDays = 0.0
-    sort: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        plain = type(self).model_fields
+        for key in ("columns", "arrival_unit", "service_unit", "tokens_unit"):
+            if self.format is not None and getattr(self, key) != plain[key].default:
+                raise ValueError(f"must have either `format` or `{key}`, got both")
+        return self
+
+    @property
+    def roles(self) -> Columns:
+        """The columns that are read: those stated, or those of the format."""
+        return self.columns if self.format is None else PHILLY
+
+
+PHILLY = Columns(arrival="timestamp", service="duration", gpus="num_gpus")
+"""Columns of the format `philly`."""
 
 
 class JobClass(Part):
@@ -82,7 +98,7 @@ class JobClass(Part):
                     f"must give job {number} `service_hours`, or `tokens_millions` and the class "
                     "`hours_per_million_tokens` or `tokens_per_second`"
                 )
-        columns = None if self.trace is None else self.trace.columns
+        columns = None if self.trace is None else self.trace.roles
         if columns is not None and columns.service is None and (columns.tokens is None or not paced):
             raise ValueError(
                 "must have `trace.columns.service`, or `trace.columns.tokens` and the class "

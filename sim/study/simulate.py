@@ -159,7 +159,7 @@ class Experiment:
         window = tick(scenario.allocation.window_days * HOURS_PER_DAY)
         edges = window_edges(tick(scenario.warm_up_hours), tick(scenario.horizon_hours), window)
         listed = listed_jobs(scenario)
-        longest = float(max((len(each.arrival) for each in listed.values()), default=0))
+        longest = max((each.expected(tick(scenario.horizon_hours)) for each in listed.values()), default=0.0)
         return cls(
             scenario,
             seed,
@@ -195,7 +195,7 @@ class Experiment:
             if job_class.arrivals is not None:
                 total += job_class.arrivals.jobs_expected(hours)
             else:
-                total += len(self.listed[name].arrival if name in self.listed else self.logs[name].arrival)
+                total += (self.listed | self.logs)[name].expected(tick(hours))
         return total
 
     def pieces(self, replications: int) -> Iterator[range]:

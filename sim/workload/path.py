@@ -16,10 +16,11 @@ from sim.workload.traces import Listed
 
 def _drawn(
     name: str, job_class: JobClass, listed: Listed | None, open_stream: Open, horizon: int
-) -> tuple[Ticks, Floats, Floats | None]:
-    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions, if any)."""
+) -> tuple[Ticks, Floats, Floats | None, Ticks]:
+    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions, if any), GPUs."""
     source = f"workload.{name}"
     if listed is not None:
+        listed = listed.drawn(open_stream, source, horizon)
         arrival, tokens = listed.arrival, listed.tokens_millions
         service = listed.service_hours
         if job_class.hours_per_million is not None:
@@ -37,7 +38,8 @@ def _drawn(
         service = service + job_class.setup_hours
     if job_class.noise_cv > 0:
         service = service * lognormal(open_stream(f"{source}/noise"), job_class.noise_cv, len(service))
-    return arrival, service, tokens
+    gpus = np.full(len(arrival), job_class.gpus) if listed is None else listed.gpus
+    return arrival, service, tokens, gpus
 
 
 def _whole_class(
@@ -47,15 +49,14 @@ def _whole_class(
     job_class = scenario.tunes[name]
     horizon = tick(scenario.horizon_hours)
     drawn = [_drawn(name, job_class, listed, partial(stream, seed, r), horizon) for r in replications]
-    lengths = [len(arrival) for arrival, _, _ in drawn]
+    lengths = [len(arrival) for arrival, *_ in drawn]
     count = sum(lengths)
-    tokens = [each for _, _, each in drawn if each is not None]
-    gpus = np.full(count, job_class.gpus) if listed is None else np.tile(listed.gpus, len(drawn))
+    tokens = [each for _, _, each, _ in drawn if each is not None]
     jobs = Paths(
         offsets=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        arrival=np.concatenate([arrival for arrival, _, _ in drawn]),
-        service=to_ticks(np.concatenate([service for _, service, _ in drawn])),
-        gpus=gpus,
+        arrival=np.concatenate([arrival for arrival, *_ in drawn]),
+        service=to_ticks(np.concatenate([service for _, service, *_ in drawn])),
+        gpus=np.concatenate([gpus for *_, gpus in drawn]),
         priority=np.full(count, job_class.priority),
         job_class=np.full(count, number),
         tokens=np.concatenate(tokens) if tokens else np.full(count, np.nan),

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from sim.faults import InputError
+from sim.logs import Faults, instant, number, readable, text_lines, whole
 from sim.scenario import Hired, Plan, Scenario
 from sim.units import Ticks, tick
-from sim.workload.columns import Sheet, instant, number, readable, text_lines, whole
 
 MOST_CHANGES, MOST_SLOTS = 1_000_000, 10_000
 """Changes in a log, and nodes up at one time: more would not fit into memory."""
@@ -93,7 +93,7 @@ def _cut(laid: Ticks, begins: int, horizon: int) -> Ticks:
 class _Events:
     """Nodes that are named one by one: which slot each has."""
 
-    sheet: Sheet
+    faults: Faults
     changes: list[tuple[int, int, bool]] = field(default_factory=list)
     slot_of: dict[str, int] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
@@ -115,10 +115,10 @@ class _Events:
         try:
             now = round(number(row[0].strip()) * 1000)
         except ValueError as broken:
-            self.sheet.refuse(where, f"the instant {broken.args[0]}, got {row[0][:40]!r}")
+            self.faults.refuse(where, f"the instant {broken.args[0]}, got {row[0][:40]!r}")
             return
         if now < self.latest:
-            self.sheet.refuse(where, "comes before the row above it; put the rows in order")
+            self.faults.refuse(where, "comes before the row above it; put the rows in order")
             return
         if now > self.latest:
             for slot in self.freed:
@@ -126,7 +126,7 @@ class _Events:
             self.freed, self.latest = [], now
         node, added = row[2].strip(), row[1].strip() == "add"
         if added == (node in self.slot_of):
-            self.sheet.refuse(
+            self.faults.refuse(
                 where, f"{'adds' if added else 'removes'} {node[:40]!r}, which is {'' if added else 'not '}there"
             )
         elif added:
@@ -141,7 +141,7 @@ class _Events:
 class _Counts:
     """How many nodes there are, from instant to instant."""
 
-    sheet: Sheet
+    faults: Faults
     counts: list[tuple[int, int]] = field(default_factory=list)
     first: int = -1
     latest: int = -1
@@ -153,10 +153,10 @@ class _Counts:
             now = round(instant(f"{date} {time}"))
             nodes = 0 if told == "0" else int(_COUNT(told))
         except ValueError as broken:
-            self.sheet.refuse(where, f"{broken.args[0]}, got {', '.join(row)[:40]!r}")
+            self.faults.refuse(where, f"{broken.args[0]}, got {', '.join(row)[:40]!r}")
             return
         if self.latest >= 0 and (now < self.latest - _AHEAD or now < self.first):
-            self.sheet.refuse(where, "comes too long before a row above it; put the rows in order")
+            self.faults.refuse(where, "comes too long before a row above it; put the rows in order")
             return
         while self.counts and self.counts[-1][0] >= now:
             self.counts.pop()
@@ -208,22 +208,22 @@ def read_replay(file: Path) -> Replay:
     InputError
         With all faults found, up to a limit, each with file and line.
     """
-    sheet = Sheet(file, {})
+    faults = Faults(file)
     found: _Events | _Counts | None = None
     with readable(file):
         for row, where in _rows(file):
             named = len(row) == 3 and row[1].strip() in ("add", "remove")
             if len(row) != 3 or (found is not None and named != isinstance(found, _Events)):
-                sheet.refuse(where, f"must be like {_FORMS}, one form all through, got {','.join(row)[:40]!r}")
+                faults.refuse(where, f"must be like {_FORMS}, one form all through, got {','.join(row)[:40]!r}")
                 continue
             if found is None:
-                found = _Events(sheet) if named else _Counts(sheet)
+                found = _Events(faults) if named else _Counts(faults)
             found.take(row, where)
             if found.read > MOST_CHANGES:
                 break
-    if found is None and not sheet.faults:
+    if found is None and not faults:
         raise InputError.one(f"{file}", f"is empty; its rows must be like {_FORMS}")
-    sheet.table()
+    faults.stop()
     if found is not None and found.moves >= MOST_CHANGES:
         raise InputError.one(f"{file}", f"has {MOST_CHANGES:,} nodes or more that come or go")
     return _replay(file, found)

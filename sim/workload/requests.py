@@ -87,16 +87,17 @@ def _whole_class(
     """Draw one class in all replications."""
     requests, source, horizon = scenario.chats[name], f"workload.{name}", tick(scenario.horizon_hours)
     streams: list[Open] = [partial(stream, seed, replication) for replication in replications]
-    if listed is None:
-        arrived = [arrivals(requests.arrivals, opened, f"{source}/arrivals", horizon) for opened in streams]
-    else:
-        arrived = [listed.arrival] * len(streams)
+    lists = [None if listed is None else listed.drawn(opened, source, horizon) for opened in streams]
+    arrived = [
+        arrivals(requests.arrivals, opened, f"{source}/arrivals", horizon) if mine is None else mine.arrival
+        for opened, mine in zip(streams, lists, strict=True)
+    ]
     offsets = np.cumsum([0, *map(len, arrived)])
     count = int(offsets[-1])
     prompt, output, adapter = np.empty(count, np.int64), np.empty(count, np.int64), np.full(count, NO_ADAPTER)
     shares = None if requests.adapters is None else _popularity(requests.adapters)
-    for opened, first, last in zip(streams, offsets[:-1], offsets[1:], strict=True):
-        _lengths(requests, listed, opened, source, prompt[first:last], output[first:last])
+    for opened, mine, first, last in zip(streams, lists, offsets[:-1], offsets[1:], strict=True):
+        _lengths(requests, mine, opened, source, prompt[first:last], output[first:last])
         if shares is not None:
             adapter[first:last] = picked(opened(f"{source}/adapter").random(last - first), len(shares), shares)
     arrival = arrived[0] if len(arrived) == 1 else np.concatenate(arrived)

@@ -1,33 +1,34 @@
-"""Jobs that are listed one by one, in the scenario or in a CSV file (rules: ``columns``). Not here: laws of chance."""
+"""Jobs that are listed one by one, in the scenario or in a file (``sim.logs``). Not here: laws of chance."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.faults import InputError
+from sim.logs import Form, gather, open_log, readable
 from sim.scenario import JobClass, Scenario, misfit_gpus
 from sim.scenario.work import Trace
 from sim.units import Floats, Ticks, tick, to_ticks
-from sim.workload.columns import HOURS, Wanted, in_order, instant, number, read_csv, readable, text_lines, whole
-
-_MILLIONS = {"tokens": 1e-6, "thousands": 1e-3, "millions": 1.0}
-_GPUS = whole("GPUs", 1_000_000)
+from sim.workload.draws import Open
+from sim.workload.resample import Resampling, placed, resampling
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The jobs of a class that lists them: the same in each replication.
+    """The jobs of a class that lists them.
 
     Attributes
     ----------
     arrival : int64[n]
-        Ticks, never decreasing, all before the horizon.
+        Ticks, never decreasing; all before the horizon, unless they are drawn from in blocks.
     service_hours, tokens_millions : float64[n]
         NaN where not stated.
     gpus : int64[n]
         GPUs needed at once.
     dropped : int
         Jobs that were left out because they arrive at the horizon or later.
+    resampling : Resampling, optional
+        How those of a replication are drawn; None where they are the same in each.
     """
 
     arrival: Ticks
@@ -35,26 +36,53 @@ class Listed:
     tokens_millions: Floats
     gpus: Ticks
     dropped: int = 0
+    resampling: Resampling | None = None
+
+    def expected(self, horizon: int) -> float:
+        """Mean number of jobs of a replication."""
+        count = len(self.arrival)
+        return float(count) if self.resampling is None else self.resampling.expected(count, horizon)
+
+    def drawn(self, open_stream: Open, source: str, horizon: int) -> "Listed":
+        """Draw the jobs of one replication."""
+        if self.resampling is None:
+            return self
+        arrival, rows = self.resampling.draw(self.arrival, open_stream, source, horizon)
+        return self._rows(rows, arrival)
+
+    def before(self, horizon: int) -> "Listed":
+        """Leave out what comes too late to be replayed."""
+        if self.resampling is not None and self.resampling.block is not None:
+            return self
+        count = int(np.searchsorted(self.arrival, horizon))
+        return self._rows(np.arange(count), self.arrival[:count], len(self.arrival) - count)
+
+    def _rows(self, rows: Ticks, arrival: Ticks, dropped: int = 0) -> "Listed":
+        """Take some rows, and when each arrives."""
+        sizes = (self.service_hours[rows], self.tokens_millions[rows], self.gpus[rows])
+        return Listed(arrival, *sizes, dropped, self.resampling)
 
 
-def _wanted(trace: Trace) -> Wanted:
-    """Name the columns of a trace that are stated, and how each is read."""
-    readers = {"arrival": instant if trace.arrival_unit == "datetime" else number, "gpus": _GPUS}
-    columns = trace.columns.model_dump()
-    return {key: (name, readers.get(key, number)) for key, name in columns.items() if name is not None}
+def _form(trace: Trace) -> Form | str:
+    """Tell what the columns of a trace hold."""
+    if trace.format is not None:
+        return trace.format
+    columns = trace.columns.model_dump(exclude_none=True)
+    units = (trace.service_unit, trace.tokens_unit)
+    return Form("columns", "fine_tune", columns, trace.arrival_unit, {}, {}, *units)
 
 
 def _from_trace(scenario: Scenario, job_class: JobClass, trace: Trace) -> Listed:
     """Read a trace as jobs."""
     file = scenario.folder / trace.file
-    with readable(file):
-        table = read_csv(file, text_lines(file), lambda *_: _wanted(trace))
-    rows, arrival = in_order(file, table, trace.arrival_unit, float(trace.skip_days), trace.sort)
-    columns, count = table.values, len(table.lines)
-    service = columns.get("service", np.full(count, np.nan)) * HOURS[trace.service_unit]
-    tokens = columns.get("tokens", np.full(count, np.nan)) * _MILLIONS[trace.tokens_unit]
+    with readable(file), open_log(file, _form(trace), zone=trace.zone, kind="fine_tune", sort=trace.sort) as log:
+        chunk = gather(log)
+    rows, arrival = placed(chunk, log.dated, trace)
+    columns, count = chunk.columns, len(chunk)
+    service = columns.get("service_hours", np.full(count, np.nan))
+    tokens = columns.get("tokens", np.full(count, np.nan)) * 1e-6
     gpus = columns.get("gpus", np.full(count, job_class.gpus)).astype(np.int64)
-    return Listed(arrival, service[rows], tokens[rows], gpus[rows])
+    return Listed(arrival, service[rows], tokens[rows], gpus[rows], resampling=resampling(file, trace, arrival))
 
 
 def _from_rows(job_class: JobClass) -> Listed:
@@ -86,17 +114,9 @@ def listed_jobs(scenario: Scenario) -> dict[str, Listed]:
     for name, job_class in scenario.tunes.items():
         if job_class.arrivals is not None:
             continue
-        listed = _from_rows(job_class) if job_class.trace is None else _from_trace(scenario, job_class, job_class.trace)
-        inside = listed.arrival < horizon
-        gpus = listed.gpus[inside]
-        for plan_name, plan in scenario.plans.items() if len(gpus) else ():
-            if misfit := misfit_gpus(plan, int(gpus.max()), set(np.unique(gpus).tolist())):
+        every = _from_rows(job_class) if job_class.trace is None else _from_trace(scenario, job_class, job_class.trace)
+        found[name] = listed = every.before(horizon)
+        for plan_name, plan in scenario.plans.items() if len(listed.gpus) else ():
+            if misfit := misfit_gpus(plan, int(listed.gpus.max()), set(np.unique(listed.gpus).tolist())):
                 raise InputError.one(f"workload.{name}", f"must fit plan `{plan_name}`: {misfit}")
-        found[name] = Listed(
-            listed.arrival[inside],
-            listed.service_hours[inside],
-            listed.tokens_millions[inside],
-            gpus,
-            int((~inside).sum()),
-        )
     return found

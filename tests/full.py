@@ -119,7 +119,16 @@ EVERY_SERVING_NUMBER = {
             "tokens": {"pairs": [[1, 2], [3, 4]], "weights": [0.5, 0.5]},
         },
         "listed": {"kind": "inference", "requests": [{"arrival_s": 1, "prompt_tokens": 2, "output_tokens": 3}]},
-        "logged": {"kind": "inference", "trace": {"file": "x.csv", "skip_days": 1}},
+        "logged": {
+            "kind": "inference",
+            "trace": {
+                "file": "x.csv",
+                "skip_days": 1,
+                "time_scale": 2,
+                "rate_scale": 2,
+                "bootstrap": {"block_minutes": 60},
+            },
+        },
     },
     "plans": {
         "own": {

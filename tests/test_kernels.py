@@ -14,6 +14,7 @@ ON_KERNELS = [
     "tests/test_study.py::test_a_fold_by_hand",
     "tests/test_workload.py::test_draws_in_pieces_equal_draws_at_once",
     "tests/test_requests.py::test_a_blend_in_pieces_and_with_other_weights_and_means_keeps_its_draws",
+    "tests/test_log_reader.py::test_the_compiled_grammar_is_that_of_python",
     "tests/test_requests.py::test_lengths_are_rounded_and_at_least_1",
     "tests/test_serving.py",
     "tests/test_money_requests.py",

@@ -107,8 +107,10 @@ def test_the_mean_rate_and_the_counts_of_windows_are_those_of_the_trace():
 
 # In scenarios
 
-ROWS = "t,p,o\n" + "".join(f"{t},{10 * k},{k}\n" for k, t in enumerate([3, 3, 4, 9, 9.5, 9.5, 17, 20, 28, 31], 1))
-COLUMNS = {"arrival": "t", "prompt": "p", "output": "o"}
+ROWS = "t,p,o,c\n" + "".join(
+    f"{t},{10 * k},{k},{3 * k}\n" for k, t in enumerate([3, 3, 4, 9, 9.5, 9.5, 17, 20, 28, 31], 1)
+)
+COLUMNS = {"arrival": "t", "prompt": "p", "output": "o", "cached": "c"}
 
 
 def world(tmp_path, text=ROWS, days=0.5, **trace):
@@ -130,6 +132,7 @@ def test_replications_differ_and_do_not_depend_on_their_company(tmp_path, trace)
     scenario = world(tmp_path, **trace)
     together = requests(scenario, range(4))
     assert (together.prompt == 10 * together.output).all()  # rows are moved whole
+    assert (together.cached == 3 * together.output).all()
     alone = [requests(scenario, [number]) for number in range(4)]
     for column in ("arrival", "prompt", "output"):
         assert getattr(together, column).tolist() == [x for each in alone for x in getattr(each, column).tolist()]
@@ -199,8 +202,8 @@ def test_the_format_philly(tmp_path):
     ("text", "block", "refusal"),
     [
         (ROWS, 33, r"log\.csv: stands for 32 minutes; bootstrap\.block_minutes must be at most that, got 33"),
-        ("t,p,o\n1,1,1\n1,1,1\n", 1, r"log\.csv: must have jobs at two instants or more for `bootstrap`"),
-        ("t,p,o\n", 1, r"log\.csv: must have jobs at two instants or more for `bootstrap`"),
+        ("t,p,o,c\n1,1,1,0\n1,1,1,0\n", 1, r"log\.csv: must have jobs at two instants or more for `bootstrap`"),
+        ("t,p,o,c\n", 1, r"log\.csv: must have jobs at two instants or more for `bootstrap`"),
     ],
 )
 def test_a_trace_too_short_for_its_blocks(tmp_path, text, block, refusal):

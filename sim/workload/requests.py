@@ -70,11 +70,11 @@ def _prefixes(prompt: Ticks, share: float, cached: Ticks) -> None:
         cached[k] = min(np.int64(prompt[k] * share + _HAIR), prompt[k] - 1)
 
 
-def _cached(requests: InferenceClass, listed: RequestList | None, prompt: Ticks) -> Ticks:
+def _cached(requests: InferenceClass, lists: Sequence[RequestList | None], prompt: Ticks) -> Ticks:
     """Tell how many tokens of each prompt a prefix cache holds: as the log does, else by the class's share."""
-    if listed is not None and listed.cached is not None:
-        told = np.minimum(listed.cached, listed.prompt - 1)
-        return np.tile(told, len(prompt) // max(len(told), 1))
+    told = [each.cached for each in lists if each is not None and each.cached is not None]
+    if told:
+        return np.minimum(np.concatenate(told), prompt - 1)
     cached = np.zeros(len(prompt), np.int64)
     if requests.cached_share > 0:
         _prefixes(prompt, float(requests.cached_share), cached)
@@ -101,7 +101,7 @@ def _whole_class(
         if shares is not None:
             adapter[first:last] = picked(opened(f"{source}/adapter").random(last - first), len(shares), shares)
     arrival = arrived[0] if len(arrived) == 1 else np.concatenate(arrived)
-    cached = _cached(requests, listed, prompt)
+    cached = _cached(requests, lists, prompt)
     return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter, cached)
 
 

@@ -29,7 +29,7 @@ def question(scenario: Scenario, vary: dict[str, Any] | None) -> dict[str, Any]:
     """Tell one question from another: the scenario as stated, the bytes of its traces, what is varied."""
     return {
         "scenario": scenario.name,
-        "scenario_sha256": _sha256(resolved_yaml(scenario).encode()),
+        "scenario_sha256": _sha256(resolved_yaml(scenario, vary).encode()),
         "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _logs(scenario)},
         "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
     }
@@ -78,7 +78,7 @@ def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def runnable_from(out: Path, scenario: Scenario, seed: int) -> str:
+def runnable_from(out: Path, scenario: Scenario, seed: int, vary: dict[str, Any] | None = None) -> str:
     """Write a scenario out so that it gives the same results when it is run from a folder: with its seed and files."""
 
     def moved(each: Any) -> Any:
@@ -93,4 +93,4 @@ def runnable_from(out: Path, scenario: Scenario, seed: int) -> str:
         name: plan.model_copy(update={"hired": {group: moved(each) for group, each in plan.hired.items()}})
         for name, plan in scenario.plans.items()
     }
-    return resolved_yaml(scenario.model_copy(update={"seed": seed, "workload": workload, "plans": plans}))
+    return resolved_yaml(scenario.model_copy(update={"seed": seed, "workload": workload, "plans": plans}), vary)

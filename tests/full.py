@@ -5,12 +5,27 @@ import math
 
 LISTED = {"kind": "fine_tune", "jobs": [{"arrival_hours": 1, "service_hours": 2, "tokens_millions": 3, "gpus": 1}]}
 TRACED = {"kind": "fine_tune", "trace": {"file": "x.csv", "columns": {"service": "s", "tokens": "n"}, "skip_days": 1}}
+DATED = {"since": "2026-01-01", "seen": "2026-01-01", "basis": "list price", "source": "a test"}
 EVERY_NUMBER = {
     "name": "full",
     "seed": 1,
     "horizon_days": 10,
     "warm_up_days": 1,
     "confidence": 0.9,
+    "price_book": [
+        {"kind": "node", "instance": "mine", "rate": "r", "usd_per_node_h": 1, "gpus": 1} | DATED,
+        {
+            "kind": "inference",
+            "name": "chat",
+            "usd_per_million_input_tokens": 2,
+            "usd_per_million_cached_tokens": 1,
+            "usd_per_million_output_tokens": 3,
+            "usd_per_million_batch_input_tokens": 1,
+            "usd_per_million_batch_output_tokens": 1,
+        }
+        | DATED,
+        {"kind": "training", "name": "tune", "usd_per_million_tokens": 1, "hours_per_million_tokens": 1} | DATED,
+    ],
     "workload": {
         "a": {
             "kind": "fine_tune",

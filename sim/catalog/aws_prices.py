@@ -12,6 +12,7 @@ from sim.catalog.rates import listed, quoted, traded
 _LIST = "AWS EC2 on-demand list, us-east-1"
 _V3, _V8 = "SkyPilot catalog v3 of early 2023", "SkyPilot catalog v8 (late 2025 to 2026)"
 _RECEIPTS = "data-receipts 2026-11-09"
+_VANTAGE = "instances.vantage.sh of 2025-11-30, as in tsaol/aws-gpu; its usual term is 1 year, nothing upfront"
 _BLOCKS = "AWS EC2 Capacity Blocks for ML pricing, in force until 2025-01-01"
 _L40S = f"{_LIST}; agrees with the L40S medians of gpu-prices 2026-06-01"
 
@@ -21,6 +22,7 @@ AWS_PRICES: Final = (
     listed(
         "p4d.24xlarge", "reserved_1y", 19.22, "2020-11-02", "2023-10-31", "the article's 1-year reserved price, 2023"
     ),
+    quoted("p4d.24xlarge", "reserved_1y", 13.921094, "2025-11-30", "2025-11-30", f"us-east-1: {_VANTAGE}"),
     listed("p4d.24xlarge", "capacity_block", 14.75, "2024-12-31", "2024-12-31", f"{_BLOCKS}; us-east-2, us-west-2"),
     traded(
         "p4d.24xlarge", "spot", 9.8318, "2023-01-31", "2023-03-31", f"EC2 spot, us-east-1a and 1c (1d: 13.87), {_V3}"
@@ -57,6 +59,7 @@ AWS_PRICES: Final = (
         "2026-03-01",
         f"mean (8.65, 9.97) over the zones of us-east-1, EC2 spot, {_V8}",
     ),
+    quoted("p4de.24xlarge", "reserved_1y", 17.401365, "2025-11-30", "2025-11-30", f"us-east-1: {_VANTAGE}"),
     listed(
         "p5.4xlarge",
         "on_demand",

@@ -56,7 +56,7 @@ def write_results(
     from sim.study import as_json
 
     made_by = manifest(scenario, result)
-    write(out / "scenario.yaml", runnable_from(out, scenario, made_by["seed"]))
+    write(out / "scenario.yaml", runnable_from(out, scenario, made_by["seed"], result.get("vary")))
     write(out / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False) + "\n")
     write(out / "result.csv", csv_text)
     write(out / FILE, json.dumps(made_by, indent=1) + "\n")

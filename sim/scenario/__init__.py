@@ -3,9 +3,10 @@
 from sim.scenario.buying import Bought, Held, Hired
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
+from sim.scenario.make import build, load
 from sim.scenario.model import Scenario
 from sim.scenario.plans import Checkpoints, Plan, misfit_gpus
-from sim.scenario.read import as_values, build, load, parse_setting, resolved_yaml, with_settings
+from sim.scenario.read import as_values, parse_setting, resolved_yaml, with_settings
 from sim.scenario.tree import Tree, read_list, read_tree
 from sim.scenario.work import JobClass
 

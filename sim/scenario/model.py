@@ -5,10 +5,11 @@ Not here: reading YAML (``read``), and anything that happens on a clock.
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from sim.scenario.book import Entry
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part
@@ -51,6 +52,15 @@ class EqualWork(Part):
     settle_usd_per_job: NonNegative | None = None
 
 
+def _or_files(schema: dict[str, Any]) -> None:
+    """Let the schema also take what a file may hold: names of price books, whose entries take their place."""
+    entries = schema["items"]
+    schema["items"] = {"anyOf": [{"type": "string"}, entries]}
+    whole = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, whole]
+
+
 class Scenario(Part):
     """One question: this work, these plans, over this horizon."""
 
@@ -60,6 +70,7 @@ class Scenario(Part):
     warm_up_days: NonNegativeDays = 0.0
     confidence: Confidence = 0.95
     price_date: Day | None = None
+    price_book: Annotated[tuple[Entry, ...], Field(json_schema_extra=_or_files)] | None = None
     workload: Annotated[
         dict[Slug, Annotated[JobClass | InferenceClass, Field(discriminator="kind")]],
         Field(min_length=1, max_length=100),

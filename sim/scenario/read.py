@@ -1,15 +1,16 @@
-"""From a file to a Scenario: all faults at once, each with file, line and the nearest right key."""
+"""From a tree of values to a model and back: all faults at once, each with file, line and the nearest right key."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sim.faults import Fault, InputError
+from sim.scenario.book import name_of
 from sim.scenario.inputs import nearest
 from sim.scenario.model import Scenario
-from sim.scenario.tree import Path_, Tree, dotted, read_text, read_tree
+from sim.scenario.tree import Path_, Tree, dotted, read_text
 
 _BARE_LAWS = ("batch",)
 
@@ -27,9 +28,9 @@ def _key_path(tree: Tree, location: Path_) -> Path_:
     return path
 
 
-def _keys_beside(location: Path_) -> list[str]:
+def _keys_beside(model: type[BaseModel], location: Path_) -> list[str]:
     """List the right keys at the place of a wrong one, by walking the model along the location."""
-    schema: Any = Scenario.model_json_schema()
+    schema: Any = model.model_json_schema()
     names = schema["$defs"]
 
     def inside(part: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +84,8 @@ def _rule(error: ErrorDetails) -> str:
             key = str(context["discriminator"]).strip("'")
             return f"must have a known {key}; {nearest(str(context['tag']), tags)}"
         case "union_tag_not_found" if "kind" in str(context["discriminator"]):
-            return "must have a `kind`: fine_tune or inference"
+            of_book = str(error["loc"][0]) in ("price_book", "entries")
+            return f"must have a `kind`: {'node, inference or training' if of_book else 'fine_tune or inference'}"
         case "union_tag_not_found":
             return "must be a law like {law: lognormal, mean: 1, cv: 0.5}"
         case "string_pattern_mismatch" if "a-z0-9_" in str(context["pattern"]):
@@ -111,15 +113,17 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
-def _fault(tree: Tree, error: ErrorDetails) -> Fault:
+def _fault(model: type[BaseModel], tree: Tree, error: ErrorDetails) -> Fault:
     """Turn one pydantic error into one line of this project."""
     location = tuple(error["loc"])
     path = _key_path(tree, location)
-    key = dotted(path) or "the scenario"
+    key = dotted(path) or f"the {model.__name__.lower()}"
     if error["type"] == "missing":
         return Fault(tree.where(path), f"{dotted((*path, location[-1]))} is missing")
     if error["type"] == "extra_forbidden":
-        return Fault(tree.where(path), f"{key} is not a key here; {nearest(str(location[-1]), _keys_beside(location))}")
+        return Fault(
+            tree.where(path), f"{key} is not a key here; {nearest(str(location[-1]), _keys_beside(model, location))}"
+        )
     if location[-1:] == ("[key]",):
         name = str(error["input"])
         path = (*path, name) if tree.get((*path, name)) is not None else path
@@ -132,20 +136,16 @@ def _fault(tree: Tree, error: ErrorDetails) -> Fault:
     return Fault(tree.where(path), f"{key} {rule}{got}")
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
 def _inside(place: Path_, other: Path_) -> bool:
     """Tell whether a place lies below another."""
     return len(place) > len(other) and place[: len(other)] == other
 
 
-def build(tree: Tree, folder: Path | None = None) -> Scenario:
-    """Validate a tree.
-
-    Parameters
-    ----------
-    tree : Tree
-        What was read, with its lines.
-    folder : Path, optional
-        Where file names in the scenario start from.
+def validated(model: type[_Model], tree: Tree, context: dict[str, Any]) -> _Model:
+    """Validate a tree as a model.
 
     Raises
     ------
@@ -153,40 +153,17 @@ def build(tree: Tree, folder: Path | None = None) -> Scenario:
         With all faults found, each with its place.
     """
     try:
-        scenario = Scenario.model_validate(tree.values)
+        return model.model_validate(tree.values, context=context)
     except ValidationError as error:
         details = error.errors(include_url=False)
         wrong = [tuple(detail["loc"]) for detail in details]
         faults = [
-            _fault(tree, detail)
+            _fault(model, tree, detail)
             for detail in details
             # a list that loses its wrong entries is not too short on top of it
             if detail["type"] != "too_short" or not any(_inside(at, tuple(detail["loc"])) for at in wrong)
         ]
         raise InputError(list(dict.fromkeys(faults))) from None
-    if folder is not None:
-        scenario._folder = folder
-    if found := [Fault(tree.where(path), f"{dotted(path)} {text}") for path, text in scenario.impossible()]:
-        raise InputError(found)
-    return scenario
-
-
-def load(file: str | Path, settings: dict[str, Any] | None = None) -> Scenario:
-    """Read and validate a scenario file.
-
-    Parameters
-    ----------
-    file : path
-        A YAML file.
-    settings : dict, optional
-        Dotted keys and the values to put in their places, as ``--set`` does.
-
-    Raises
-    ------
-    InputError
-        With all faults found, each with file, line, key, rule and value.
-    """
-    return build(with_settings(read_tree(file), settings or {}), Path(file).parent)
 
 
 def parse_setting(text: str, flag: str = "--set") -> tuple[str, Any]:
@@ -235,15 +212,31 @@ def _step(place: Any, step: str, where: str, flag: str) -> str | int:
     return numbers[step]
 
 
-def resolved_yaml(scenario: Scenario) -> str:
-    """Write a scenario out with every default in its place."""
+def resolved_yaml(scenario: Scenario, vary: dict[str, Any] | None = None) -> str:
+    """Write a scenario out with every default in its place, and of its own price book what it or a sweep asks for."""
     import io
 
     from ruamel.yaml import YAML
 
     out = io.StringIO()
-    YAML().dump(as_values(scenario), out)
+    values = as_values(scenario)
+    if scenario.price_book is not None:
+        asked = set(_words([values["plans"], list((vary or {}).values())]))
+        used = [as_values(each) for each in scenario.price_book if name_of(each) in asked]
+        values = {key: value for key, value in values.items() if key != "price_book"} | (
+            {"price_book": used} if used else {}
+        )
+    YAML().dump(values, out)
     return out.getvalue()
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Walk through all texts of some values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _words(entry)
 
 
 def as_values(value: Any) -> Any:

@@ -51,11 +51,17 @@ class Tree:
         return value
 
 
-def _text(file: Path) -> str:
-    """Read a file as UTF-8 text, or say why not."""
+def file_text(file: Path, most_bytes: int = MOST_BYTES, what: str = "a scenario") -> str:
+    """Read a file as UTF-8 text.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, is too large for what it should be, or is no text.
+    """
     try:
-        if file.is_file() and file.stat().st_size > MOST_BYTES:
-            raise InputError.one(f"{file}", f"is larger than {MOST_BYTES:,} bytes, too large for a scenario")
+        if file.is_file() and file.stat().st_size > most_bytes:
+            raise InputError.one(f"{file}", f"is larger than {most_bytes:,} bytes, too large for {what}")
         raw = file.read_bytes()
     except OSError as error:
         raise InputError.one(f"{file}", f"cannot be read: {error.strerror}") from None
@@ -173,7 +179,7 @@ def read_list(file: str | Path) -> Tree:
     InputError
         When the file cannot be read or is not plain YAML.
     """
-    return read_any(_text(Path(file)), str(file))
+    return read_any(file_text(Path(file)), str(file))
 
 
 def read_tree(file: str | Path) -> Tree:
@@ -184,7 +190,7 @@ def read_tree(file: str | Path) -> Tree:
     InputError
         When the file cannot be read or is not one plain YAML mapping.
     """
-    return read_text(_text(Path(file)), str(file))
+    return read_text(file_text(Path(file)), str(file))
 
 
 def dotted(path: Path_) -> str:

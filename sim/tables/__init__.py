@@ -1,5 +1,6 @@
 """Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
 
+from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
 from sim.tables.study import study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_text
@@ -7,12 +8,14 @@ from sim.tables.verify import verify_text
 from sim.tables.words import grid_text, inputs_text, number, percent, with_interval
 
 __all__ = [
+    "PRICE_HEAD",
     "as_csv",
     "break_even_text",
     "grid_text",
     "inputs_text",
     "number",
     "percent",
+    "prices_text",
     "study_csv",
     "study_text",
     "sweep_csv",

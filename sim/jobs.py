@@ -24,10 +24,20 @@ API: Final = 3
 REFUSED: Final = 4
 """Outcome of a request that no replica can ever hold, where there is no API to take it."""
 
+FAILED: Final = 5
+"""Outcome of a request that the API refused or failed once more than its caller tries again."""
+
 SHARE: Final = 2**32
 """A whole node, when the jobs that call for nodes add up the shares of one that they fill."""
 
-OUTCOMES: Final = {NOT_STARTED: "not_started", HELD: "held", HIRED: "hired", API: "api", REFUSED: "refused"}
+OUTCOMES: Final = {
+    NOT_STARTED: "not_started",
+    HELD: "held",
+    HIRED: "hired",
+    API: "api",
+    REFUSED: "refused",
+    FAILED: "failed",
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sim.account import Tries
 from sim.hires import Hires
 from sim.jobs import API, HELD, NOT_STARTED
 from sim.units import NEVER, Floats, Ticks
@@ -208,7 +209,7 @@ class RequestRows:
     replica : int64[n]
         Who served it; -1 for none.
     outcome : int64[n]
-        ``NOT_STARTED``, ``HELD``, ``API`` or ``REFUSED``.
+        ``NOT_STARTED``, ``HELD``, ``API``, ``REFUSED`` or ``FAILED``.
     preempted : int64[n]
         How often it lost its place and its cache.
     gpu_time : float64[n]
@@ -219,6 +220,9 @@ class RequestRows:
         Integral over the counted time of the number running, in request microseconds.
     hires : Hires, optional
         When each node was ordered, ready and gone, in microseconds; None where nodes do not come and go.
+    tries : Tries, optional
+        What requests met at an API that has more than prices and latencies; ``start`` of those that it answered is the
+        instant of the attempt that it took.
     """
 
     start: Ticks
@@ -231,6 +235,7 @@ class RequestRows:
     busy: Floats
     batch_time: Floats
     hires: Hires | None = None
+    tries: Tries | None = None
 
     @classmethod
     def unwritten(cls, requests: int, replications: int, windows: int) -> "RequestRows":

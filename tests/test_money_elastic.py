@@ -70,7 +70,7 @@ def test_scale_to_zero(serve):  # oracle O-T10
             "list_usd": 3 * 8.1925,
         }
     )
-    assert 1 - node_usd(found.lines) / found.memo[:, MEMO.index("list_usd")] == near([1 - 5.75 / 6])
+    assert 1 - node_usd(found.lines, found.memo) / found.memo[:, MEMO.index("list_usd")] == near([1 - 5.75 / 6])
 
 
 @served()

@@ -1,32 +1,39 @@
 """What the served jobs cost: tariffs, the ledger that adds up to the bill, the share of each job."""
 
+from sim.money.account import Throughput, with_account
 from sim.money.billing import Billing
 from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
-from sim.money.memo import BUSY, MEMO, PRODUCTIVE, node_usd
+from sim.money.memo import BUSY, MEMO, PRODUCTIVE, UNITS_TOKENS, UNITS_USD, UNITS_USED, node_usd
 from sim.money.nodes import use_of_nodes
 from sim.money.requests import TokenTariff, use_of_requests
 from sim.money.sharing import Use
-from sim.money.tariff import Lender, Tariff, tariff, token_tariff
+from sim.money.tariff import Lender, Tariff, tariff, throughput, token_tariff
 
 __all__ = [
     "BUSY",
     "LINES",
     "MEMO",
     "PRODUCTIVE",
+    "UNITS_TOKENS",
+    "UNITS_USD",
+    "UNITS_USED",
     "Bill",
     "Billing",
     "Charges",
     "Lender",
     "Shares",
     "Tariff",
+    "Throughput",
     "TokenTariff",
     "Use",
     "charge",
     "node_usd",
     "settle",
     "tariff",
+    "throughput",
     "token_tariff",
     "use_of_nodes",
     "use_of_requests",
     "window_edges",
+    "with_account",
 ]

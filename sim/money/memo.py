@@ -28,6 +28,9 @@ MEMO: Final = (
     "hired_used_gpu_h",
     "hired_paid_gpu_h",
     "list_usd",
+    "units_usd",
+    "units_tokens_used",
+    "units_tokens_paid",
 )
 """GPU hours and USD inside the counted time; a stint that lies partly outside counts by the part inside.
 
@@ -35,7 +38,8 @@ Busy is allocated less recovery (restarts, writing checkpoints); productive is b
 again). The money of recovery and lost work is inside the `used` line of where it ran, that of boots (order to ready, or
 to cancel) inside an `idle` line. Hires are orders given, and nodes that became ready. Held used is what jobs were given
 of held nodes, lent ones too; held paid is what the holder pays. List money is all use at the on-demand list price of
-its instance, NaN where the book has none.
+its instance, NaN where the book has none. Reserved units of an API's throughput are held, but no nodes: what they
+cost, the tokens that they took, and those that they could have taken.
 """
 
 (
@@ -53,6 +57,9 @@ its instance, NaN where the book has none.
     HIRED_USED_H,
     HIRED_PAID_H,
     LIST_USD,
+    UNITS_USD,
+    UNITS_USED,
+    UNITS_TOKENS,
 ) = range(len(MEMO))
 
 
@@ -83,6 +90,6 @@ def note_use(
         memo[:, LIST_USD] += np.where(hours > 0, hours * (np.nan if price is None else price), 0.0)
 
 
-def node_usd(lines: Floats) -> Floats:
-    """Tell what each replication paid for nodes, held or hired, used or idle."""
-    return np.asarray(lines[:, :API_LINE].sum(axis=1))
+def node_usd(lines: Floats, memo: Floats) -> Floats:
+    """Tell what each replication paid for nodes, held or hired, used or idle; reserved units of an API are none."""
+    return np.asarray(lines[:, :API_LINE].sum(axis=1) - memo[:, UNITS_USD])

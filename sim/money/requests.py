@@ -1,6 +1,6 @@
 """What inference requests use of a plan: an equal share of each iteration they ran in, or the API's price by tokens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,18 @@ class TokenTariff:
     node_gpus: int = 0
     hired: Billing | None = None
     list_usd_per_gpu_h: float | None = None
+
+    def by_tokens(self, requests: Requests) -> Floats:
+        """Tell what the API takes for each request: USD by its tokens."""
+        of = requests.job_class
+        read = (requests.prompt - requests.cached) * self.usd_per_prompt_token[of]
+        return read + requests.cached * self.usd_per_cached_token[of] + requests.output * self.usd_per_output_token[of]
+
+    @property
+    def without_api(self) -> "TokenTariff":
+        """The tariff of requests whose API charges are added by its account (``money.account``)."""
+        free = np.zeros_like(self.usd_per_prompt_token)
+        return replace(self, usd_per_prompt_token=free, usd_per_cached_token=free, usd_per_output_token=free)
 
 
 @kernel
@@ -122,8 +134,10 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
 
     Notes
     -----
-    A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals.
+    What an account charges whose rows have ``tries`` is not here (``money.account`` adds it). A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals.
     """
+    if rows.tries is not None:
+        prices = prices.without_api
     replications, count, hired = requests.replications, len(requests), prices.hired
     lines, memo = np.zeros((replications, len(LINES))), np.zeros((replications, len(MEMO)))
     held_paid, hired_paid, nodes_usd = _paid(prices, rows, replications, edges, memo)

@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 
+from sim.money.account import Throughput
 from sim.money.billing import Billing
 from sim.money.requests import TokenTariff
 from sim.scenario import Bought, Held, Hired, Plan, Scenario
@@ -123,6 +124,16 @@ def token_tariff(scenario: Scenario, plan: Plan, group_name: str | None) -> Toke
     )
 
 
+def throughput(scenario: Scenario, plan: Plan) -> Throughput:
+    """Look up what the reserved units of a plan's API cost and take over all counted time."""
+    units = None if plan.api is None else plan.api.reserved
+    if units is None:
+        return Throughput()
+    hours = scenario.counted_hours
+    rate = units.price(scenario.price_date).value
+    return Throughput(hours * rate * int(units.units), hours * 60.0 * units.tokens_per_minute)
+
+
 def billing(hired: Hired, on: date | None) -> Billing:
     """Look up how the nodes of a group are billed that come and go."""
     return Billing(
@@ -173,8 +184,9 @@ def _token_prices(scenario: Scenario, plan: Plan) -> Floats:
     """Look up what the API takes for a token of each class: read, read from its cache, written."""
     prices = np.zeros((3, len(scenario.workload)))
     if plan.api is not None and plan.api.serves:
-        told = [price.value * 1e-6 for price in plan.api.token_prices(scenario.price_date)]
         for number, name in enumerate(scenario.workload):
             if name in scenario.chats:
-                prices[:, number] = told
+                batched = plan.api.batches(scenario.chats[name].deadline_hours)
+                told = (plan.api.batch_prices if batched else plan.api.token_prices)(scenario.price_date)
+                prices[:, number] = [price.value * 1e-6 for price in told]
     return prices

@@ -1,14 +1,17 @@
 """What an API asks for training and for inference, and how long it takes. Not here: what is bought by the node."""
 
 from datetime import date
-from typing import Self
+from typing import Annotated, Final, Self
 
-from pydantic import PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
+from sim.account import Account
+from sim.catalog import BATCH_TIERS, Fact
+from sim.scenario.account import BatchTier, Limits, Outages, ReservedUnits, Retries, account_of
 from sim.scenario.book import BUILT_IN, Book, book_of
-from sim.scenario.inputs import Input, nearest, stated
+from sim.scenario.inputs import Input, law_input, nearest, stated
 from sim.scenario.laws import Part, SizeLaw
-from sim.scenario.quantity import NonNegative, Positive, Text
+from sim.scenario.quantity import NonNegative, Positive, Share, Text
 
 _TRAINING = ("offer", "usd_per_million_tokens", "usd_per_job", "usd_per_service_hour")
 _TOKEN_PRICES = (
@@ -16,6 +19,10 @@ _TOKEN_PRICES = (
     "usd_per_million_cached_tokens",
     "usd_per_million_output_tokens",
 )
+_UNITS = [f"USD per million {kind} tokens" for kind in ("input", "cached input", "output")]
+_SERVING = ("inference_offer", *_TOKEN_PRICES, "ttft_s", "seconds_per_output_token")
+_REFUSING: Final = ("limits", "outages", "error_share", "reserved")
+"""What makes a caller try again."""
 
 
 class Api(Part):
@@ -32,6 +39,13 @@ class Api(Part):
     usd_per_million_output_tokens: NonNegative | None = None
     ttft_s: SizeLaw | None = None
     seconds_per_output_token: SizeLaw | None = None
+    limits: Limits | None = None
+    retries: Retries | None = None
+    outages: Outages | None = None
+    error_share: Share | None = None
+    errors_charged: Annotated[bool, Field(strict=True)] | None = None
+    batch: BatchTier | None = None
+    reserved: ReservedUnits | None = None
     source: Text | None = None
     _book: Book = PrivateAttr(default_factory=lambda: BUILT_IN)
 
@@ -56,7 +70,26 @@ class Api(Part):
                 f"must have an offer of the price book, got {self.offer!r}; "
                 f"{nearest(self.offer, self._book.training)} or state `usd_per_million_tokens`"
             )
+        self._check_account()
         return self
+
+    def _check_account(self) -> None:
+        """Refuse words about an account that answers no requests, or that nothing gives a meaning."""
+        said = self.given("limits", "retries", "outages", "error_share", "errors_charged", "batch", "reserved")
+        if said and not self.serves:
+            raise ValueError(f"must have token prices or an `inference_offer`, because it has `{said[0]}`")
+        if self.retries is not None and not self.given(*_REFUSING):
+            names = ", ".join(f"`{key}`" for key in _REFUSING)
+            raise ValueError(f"must have something that makes a caller try again ({names}), because it has `retries`")
+        if self.errors_charged is not None and self.error_share is None:
+            raise ValueError("must have `error_share`, because it has `errors_charged`")
+        if self.reserved is not None and self.reserved.beyond == "wait" and self.limits is not None:
+            raise ValueError(
+                "must have no `limits` where nothing is paid per use (reserved.beyond: wait); state `beyond: pay_per_use`"
+            )
+        if self.batch is not None and self.batch.discount is None and not self._offers_batch:
+            what = f"{self.inference_offer} has" if self.inference_offer is not None else "stated prices have"
+            raise ValueError(f"must have `discount` in its `batch`, because {what} no batch price of its own")
 
     @property
     def trains(self) -> bool:
@@ -66,24 +99,83 @@ class Api(Part):
     @property
     def serves(self) -> bool:
         """Whether it takes inference requests."""
-        return bool(self.given("inference_offer", *_TOKEN_PRICES, "ttft_s", "seconds_per_output_token"))
+        return bool(self.given(*_SERVING))
+
+    @property
+    def metered(self) -> bool:
+        """Whether a request may meet more than a price and a latency."""
+        return bool(self.given(*_REFUSING, "batch"))
+
+    def account(self, horizon: int) -> Account:
+        """Put the rules of its account together; ``horizon`` in ticks."""
+        return account_of(horizon, self.limits, self.reserved, self.retries, float(self.error_share or 0.0))
+
+    def batches(self, deadline_hours: float | None) -> bool:
+        """Tell whether requests with this deadline, if they have one, go to the batch tier."""
+        return self.batch is not None and deadline_hours is not None and deadline_hours >= self.batch.promised_hours
 
     def token_prices(self, on: date | None) -> list[Input]:
         """Tell what a million input, cached input and output tokens cost, and who says so."""
-        units = [f"USD per million {kind} tokens" for kind in ("input", "cached input", "output")]
         if self.inference_offer is None:
             full = float(self.usd_per_million_input_tokens or 0.0)
             cached = full if self.usd_per_million_cached_tokens is None else float(self.usd_per_million_cached_tokens)
             prices = (full, cached, float(self.usd_per_million_output_tokens or 0.0))
-            return [stated("API", price, unit, self.source) for price, unit in zip(prices, units, strict=True)]
+            return [stated("API", price, unit, self.source) for price, unit in zip(prices, _UNITS, strict=True)]
         offer = self._book.inference_offer(self.inference_offer, on)
         full, cached_ = offer.usd_per_million_input_tokens, offer.usd_per_million_cached_tokens
         prices = (full, full if cached_ is None else cached_, offer.usd_per_million_output_tokens)
-        what = f"API ({self.inference_offer})"
+        return self._listed(f"API ({self.inference_offer})", prices, offer)
+
+    def _listed(self, what: str, prices: tuple[float, float, float], offer: Fact) -> list[Input]:
+        """Tell prices that the book knows, with its date and source."""
         return [
             Input(what, price, unit, offer.basis, offer.source, offer.since, offer.seen)
-            for price, unit in zip(prices, units, strict=True)
+            for price, unit in zip(prices, _UNITS, strict=True)
         ]
+
+    @property
+    def _offers_batch(self) -> bool:
+        """Whether the book knows batch prices of its offer, on whatever day."""
+        offers = () if self.inference_offer is None else self._book.inference[self.inference_offer]
+        return any(offer.has_batch(None) for offer in offers)
+
+    def batch_prices(self, on: date | None) -> list[Input]:
+        """Tell what a million input, cached input and output tokens cost in the batch tier, and who says so."""
+        if self.batch is None:
+            raise LookupError("this API has no batch tier")
+        if self.batch.discount is not None or self.inference_offer is None:
+            share, source = 1 - float(self.batch.discount or 0.0), self.batch.source
+            return [stated("API, batch", share * each.value, each.unit, source) for each in self.token_prices(on)]
+        offer = self._book.inference_offer(self.inference_offer, on)
+        full, output = offer.usd_per_million_batch_input_tokens, offer.usd_per_million_batch_output_tokens
+        if full is None or output is None or not offer.has_batch(on):
+            raise LookupError(f"no batch price of {self.inference_offer} is known as early as {on}")
+        cached, usual = offer.usd_per_million_cached_tokens, offer.usd_per_million_input_tokens
+        if cached is None or offer.batch is None:
+            cached = usual  # the tier says nothing of cached tokens, or there is no such price
+        tier: Fact = offer if offer.batch is None else BATCH_TIERS[offer.batch]
+        prices = (full, full * cached / usual if usual else full, output)
+        return self._listed(f"API, batch ({self.inference_offer})", prices, tier)
+
+    def inputs(self, on: date | None) -> list[Input]:
+        """List what requests rest on: prices by the token, and the rules of the account."""
+        found = [*self.token_prices(on), *(self.batch_prices(on) if self.batch is not None else [])]
+        if self.batch is not None:
+            found.append(law_input("batch turnaround", self.batch.turnaround_hours, "hours", self.batch.source))
+        if self.reserved is not None:
+            pace = float(self.reserved.tokens_per_minute_per_unit)
+            found.append(self.reserved.price(on))
+            found.append(stated("reserved unit", pace, "tokens per minute", self.reserved.source))
+        for kind in ("requests", "tokens"):
+            limit = None if self.limits is None else getattr(self.limits, f"{kind}_per_minute")
+            if self.limits is not None and limit is not None:
+                found.append(stated("API limit", float(limit), f"{kind} per minute", self.limits.source))
+        if self.outages is not None:
+            laws = {"up": self.outages.up_hours, "down": self.outages.down_hours}
+            found += [law_input(f"API {name}", law, "hours", self.outages.source) for name, law in laws.items()]
+        if self.error_share is not None:
+            found.append(stated("API errors", float(self.error_share), "share of requests", self.source))
+        return found
 
     @property
     def prices_tokens(self) -> bool:

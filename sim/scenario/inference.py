@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from sim.scenario.arrivals import ArrivalLaw
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part, TokenLaw, check_weights, law_mean
-from sim.scenario.quantity import Hours, NonNegative, PositiveCount, Share, Text, Tokens
+from sim.scenario.quantity import Hours, NonNegative, PositiveCount, PositiveHours, Share, Text, Tokens
 from sim.scenario.traces import Flag, Logged
 
 
@@ -73,7 +73,11 @@ class Adapters(Part):
 
 
 class InferenceClass(Part):
-    """A named source of inference requests; lengths are rounded to whole tokens, at least 1."""
+    """A named source of inference requests; lengths are rounded to whole tokens, at least 1.
+
+    With ``deadline_hours`` it can wait: its answers are due so long after they were asked for, and whoever has a batch
+    tier may take it there.
+    """
 
     kind: Literal["inference"]
     arrivals: ArrivalLaw | None = None
@@ -84,6 +88,7 @@ class InferenceClass(Part):
     tokens: TokenPairs | None = None
     cached_share: Share = 0.0
     adapters: Adapters | None = None
+    deadline_hours: PositiveHours | None = None
     source: Text | None = None
 
     @model_validator(mode="after")
@@ -116,6 +121,14 @@ class InferenceClass(Part):
         if self.tokens is not None:
             return max(int(prompt) + int(output) - 1 for prompt, output in self.tokens.pairs)
         return max((int(row.prompt_tokens) + int(row.output_tokens) - 1 for row in self.requests or ()), default=0)
+
+    @property
+    def most_tokens(self) -> int:
+        """Most tokens, prompt and output, of a listed or fixed request; 0 where chance decides."""
+        laws = [law for law in (self.prompt_tokens, self.output_tokens) if law is not None]
+        if len(laws) == 2 and all(law.law == "deterministic" for law in laws):
+            return sum(max(1, round(law_mean(law))) for law in laws)
+        return self.longest_listed + 1 if self.longest_listed else 0
 
     def inputs(self, name: str) -> list[Input]:
         """List what the class rests on besides its own laws: nothing."""

@@ -102,6 +102,31 @@ def strange_servers(path: Place, plan: Plan, chats: Mapping[str, InferenceClass]
             taken[class_name] = group_name
 
 
+def unmet(path: Place, plan: Plan, chats: Mapping[str, InferenceClass], hours: float) -> Refusals:
+    """Find rules of an API account that nothing can meet, or that come to bear on nothing."""
+    api = plan.api
+    if api is None or not api.metered:
+        return
+    where = (*path, "api")
+    if api.batch is not None and not any(api.batches(each.deadline_hours) for each in chats.values()):
+        text = (
+            f"must have a class that can wait: one of kind inference with deadline_hours {api.batch.promised_hours:g}"
+        )
+        yield (*where, "batch"), f"{text} or more"
+    if api.outages is not None and (turns := _turns(hours, api.outages.cycle_hours)):
+        text = f"must bring fewer turns within horizon_days, got {turns:.3g}; give longer ones (at most {MOST_TURNS:,})"
+        yield (*where, "outages"), text
+    for name, each in chats.items():
+        beyond = api.reserved is None or api.reserved.beyond == "pay_per_use"
+        fits = float("inf") if beyond and api.limits is None else api.limits.most_tokens if api.limits else 0.0
+        if api.reserved is not None:
+            fits = max(fits, api.reserved.most_tokens)
+        if not api.batches(each.deadline_hours) and each.most_tokens > fits:
+            key = "limits" if beyond else "reserved"
+            text = f"must hold the {each.most_tokens:,} tokens of a request of `{name}` at one time, got {fits:,.5g}"
+            yield (*where, key), f"{text}; raise its tokens a minute or burst_s"
+
+
 def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> Refusals:
     """Find what keeps a plan from running a class of fine-tunes."""
     if not plan.trains:

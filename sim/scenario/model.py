@@ -13,7 +13,7 @@ from sim.scenario.book import Entry
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part
-from sim.scenario.misfits import Refusals, restless, strange_servers, unserved, untrained
+from sim.scenario.misfits import Refusals, restless, strange_servers, unmet, unserved, untrained
 from sim.scenario.plans import Plan
 from sim.scenario.quantity import (
     Confidence,
@@ -192,6 +192,7 @@ class Scenario(Part):
                 yield from unserved(path, plan, class_name, requests)
             yield from strange_servers(path, plan, self.chats)
             yield from restless(path, plan, self.horizon_hours)
+            yield from unmet(path, plan, self.chats, self.horizon_hours)
         if self.chats and self.horizon_days > MOST_SERVING_DAYS:
             yield (
                 ("horizon_days",),

@@ -241,7 +241,7 @@ class Plan(Part):
         if self.api is not None and self.api.trains:
             found.append(self.api.price(on))
         if self.api is not None and self.api.serves:
-            found += self.api.token_prices(on)
+            found += self.api.inputs(on)
         for name, group in self.all_serving.items():
             if group.serve is not None:
                 found += group.serve.inputs(name, group.gpu)

@@ -9,6 +9,7 @@ from sim.catalog import STALE_DAYS
 from sim.estimate import Estimate, mean, replications_needed, share
 from sim.scenario import Plan, Scenario
 from sim.scenario.arrivals import mean_rate
+from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome
 from sim.units import SECONDS_PER_HOUR, Floats
 
@@ -41,6 +42,8 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
                 f"{100 * refused / jobs:.3g} % of the requests of class `{name}` were refused, for they fit no KV cache"
             )
             return f"{text} (at most {limit:g} % may be left)"
+        if (lost := _unanswered(scenario, name, each, jobs)) is not None:
+            return lost
         if left > rules.not_started_share and rules.settle_usd_per_job is None:
             limit = 100 * rules.not_started_share
             text = f"{100 * left:.3g} % of the {_work(classes[name])} of class `{name}` had not started"
@@ -50,7 +53,8 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
             limit = 100 * rules.not_started_share
             text = f"{100 * undone:.3g} % of the jobs of class `{name}` were interrupted and had not ended"
             return f"{text} in twice the time they need (at most {limit:g} % may)"
-        if "ttft_s" in classes[name] and rules.ttft_p95_s is not None:
+        waits = name in scenario.chats and scenario.chats[name].deadline_hours is not None
+        if "ttft_s" in classes[name] and rules.ttft_p95_s is not None and not waits:
             if left > _LATE:
                 text = f"{100 * left:.3g} % of the requests of class `{name}` never had a first token"
                 return f"{text} (95 % must have it within {rules.ttft_p95_s:g} s)"
@@ -64,6 +68,22 @@ def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str 
             return f"{100 * left:.3g} % of class `{name}` still waited when the clock stopped (95 % must have started)"
         if wait is not None and wait > rules.wait_p95_hours:
             return f"95 % of class `{name}` wait up to {wait:.3g} h (at most {rules.wait_p95_hours:g} h may pass)"
+    return None
+
+
+def _unanswered(scenario: Scenario, name: str, each: Fold, requests: float) -> str | None:
+    """Say whether too many requests of a class were given up at the API, or came after their deadline."""
+    rules, limit = scenario.equal_work, 100 * scenario.equal_work.not_started_share
+    if name not in scenario.chats or not requests:
+        return None
+    failed, late = (100 * float(each.total(what).sum()) / requests for what in ("failed", "late"))
+    left = 100 * float(each.total("not_started").sum()) / requests
+    if left > limit and 2 * failed > left and rules.settle_usd_per_job is None:
+        text = f"{failed:.3g} % of the requests of class `{name}` were given up at the API"
+        return f"{text} (at most {limit:g} % may be left)"
+    if late > limit:
+        hours = scenario.chats[name].deadline_hours
+        return f"{late:.3g} % of the requests of class `{name}` were answered later than {hours:g} h (at most {limit:g} % may)"
     return None
 
 
@@ -243,7 +263,8 @@ def cut_short(scenario: Scenario, outcomes: dict[str, Outcome]) -> list[dict[str
             jobs, where = each.total("jobs").sum(), f"plan `{name}`, class `{class_name}`"
             left, undone = each.total("not_started").sum(), each.total("unfinished").sum()
             refused = each.total("refused").sum() if "refused" in each.layout.sums else 0
-            if left - refused > _CUT_ABOVE * jobs:
+            failed = each.total("failed").sum() if "failed" in each.layout.sums else 0
+            if left - refused - failed > _CUT_ABOVE * jobs:
                 text = "more than 1 % of the jobs had not started, so waits are those of the lucky (censored)"
                 found.append({"code": "censored", "text": f"{where}: {text}"})
             lost = each.total("preempted").sum() if "preempted" in each.layout.sums else 0
@@ -256,7 +277,11 @@ def cut_short(scenario: Scenario, outcomes: dict[str, Outcome]) -> list[dict[str
                 text = f"{share_:.3g} % of the requests fit no replica's KV cache and were refused"
                 text += "; raise kv_tokens or give an API"
                 found.append({"code": "refused", "text": f"{where}: {text}"})
+            if failed:
+                text = f"{100 * failed / jobs:.3g} % of the requests were given up at the API"
+                found.append({"code": "failed", "text": f"{where}: {text}; raise its limits or its retries"})
             plan = scenario.plans[name]
+            undone -= each.total("unfinished_api").sum() if "unfinished_api" in each.layout.sums else 0
             if undone - left > _CUT_ABOVE * jobs and (plan.all_gpus or plan.hired):
                 share_ = 100 * (undone - left) / jobs
                 text = f"{share_:.3g} % of the jobs had started and not ended, but nodes are charged only until then"

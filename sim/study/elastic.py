@@ -118,7 +118,7 @@ def nodes_result(plan: Plan, memo: Floats, lines: Floats, worn: Floats, confiden
         "interruptions_per_job_hour": ratio(worn[:, 0], worn[:, 1], confidence),
         "coverage": ratio(of["held_used_gpu_h"], of["held_used_gpu_h"] + of["hired_used_gpu_h"], confidence),
         "commitment_utilization": ratio(of["held_used_gpu_h"], of["held_paid_gpu_h"], confidence),
-        "effective_savings_rate": _saved(node_usd(lines), worth, confidence),
+        "effective_savings_rate": _saved(node_usd(lines, memo), worth, confidence),
         "checkpoints": None,
     }
     if plan.checkpoints is not None:

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from sim.compiled import inlined, kernel
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.jobs import API, FAILED, HELD, NOT_STARTED, REFUSED
 from sim.money import Shares
 from sim.requests import RequestRows, Requests
 from sim.study.fold import Fold, Layout, overlap
-from sim.units import TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
+from sim.units import NEVER, TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
 
 DURATIONS: Final = ("wait", "sojourn", "ttft", "tpot")
 SERVERS: Final = ("held", "api")
@@ -37,10 +37,19 @@ _SUMS: Final = (
     "tpots_held",
     "tpots_api",
     *(f"{duration}_{server}" for server in SERVERS for duration in DURATIONS),
+    "failed",
+    "handed",
+    "attempts",
+    "retried",
+    "throttled",
+    "late",
+    "unfinished_api",
 )
 """Summed over the counted requests of a class in a replication: numbers, hours (``in_system``, ``queue``), seconds (the
 durations), USD. Tokens, in millions, are those read and written within the counted time, as the GPU time is: of a
-request that straddles its ends the part inside, as if it went evenly; what the API takes is whole at hand-over."""
+request that straddles its ends the part inside, as if it went evenly; what the API takes is whole at hand-over.
+Failed: given up at the API. Handed: handed over, and their attempts; retried: who tried more than once. Late: answered
+after the deadline."""
 
 (
     _JOBS,
@@ -119,6 +128,9 @@ def _fold(
                 mine[_PROMPT] += prompt[j] * _within(start[j], first, opens, closes)
                 mine[_OUTPUT] += (output[j] - 1) * _within(first, end[j], opens, closes)
                 mine[_OUTPUT] += opens <= first < closes
+            elif what == API:  # who tries again waits
+                queue += overlap(at, start[j], opens, closes)
+                in_system += overlap(at, start[j], opens, closes)
             elif what == NOT_STARTED:
                 queue += overlap(at, closes, opens, closes)
                 in_system += overlap(at, closes, opens, closes)
@@ -179,6 +191,32 @@ def _fold(
     used[0], used[1], used[2], used[3], used[4] = n_held, t_held, n_api, t_api, n_jobs
 
 
+def _fold_tries(
+    sums: Floats, requests: Requests, rows: RequestRows, wanted: int, opens: int, closes: int, deadline: int
+) -> None:
+    """Fold what requests met at the API, and who was late."""
+    of = {name: sums[:, _SUMS.index(name)] for name in _SUMS}
+    tries = rows.tries
+    if tries is None:  # it takes everybody at the first attempt
+        of["handed"][:] = of["attempts"][:] = of["api"]
+        if deadline == NEVER:
+            return
+    counted = (requests.job_class == wanted) & (requests.arrival >= opens)
+    replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
+    told = {"late": (rows.start >= 0) & (rows.end - requests.arrival > deadline)}
+    if tries is not None:
+        told |= {
+            "failed": rows.outcome == FAILED,
+            "handed": tries.attempts > 0,
+            "attempts": tries.attempts,
+            "retried": tries.attempts > 1,
+            "throttled": tries.throttled,
+            "unfinished_api": (rows.outcome == API) & (rows.end > closes),
+        }
+    for name, values in told.items():
+        of[name][:] = np.bincount(replication, values * counted, requests.replications)
+
+
 def fold_requests(
     requests: Requests,
     rows: RequestRows,
@@ -188,6 +226,7 @@ def fold_requests(
     opens: int,
     closes: int,
     alone: bool = False,
+    deadline: int = NEVER,
 ) -> Fold:
     """Fold the rows of one class of requests under one plan.
 
@@ -203,6 +242,8 @@ def fold_requests(
         Microseconds between which things are counted.
     alone : bool
         Whether all requests are of this class; then their costs are not copied where all are counted.
+    deadline : int
+        Microseconds after which an answer is late.
     """
     count = len(requests)
     sums = np.zeros((requests.replications, len(_SUMS)))
@@ -233,6 +274,7 @@ def fold_requests(
         loaded,
         used,
     )
+    _fold_tries(sums, requests, rows, wanted, opens, closes, deadline)
     values = {"attributed": costs[: used[4]], "fully_loaded": loaded[: used[4]]}
     if not copied:
         values = {"attributed": shares.attributed, "fully_loaded": shares.fully_loaded}

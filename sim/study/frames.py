@@ -68,7 +68,14 @@ def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names:
         "replica": rows.replica,
         "preempted": rows.preempted,
     }
+    if (tries := rows.tries) is not None:
+        own |= {"attempts": tries.attempts, "throttled": tries.throttled, "last_attempt_h": _since_start(tries.last)}
     return pd.DataFrame(columns | own)
+
+
+def _since_start(ticks: Any) -> Any:
+    """Tell instants in hours; what never was is missing."""
+    return np.where(ticks >= 0, to_hours(ticks), np.nan)
 
 
 def _hours_or_nothing(ticks: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
 from sim.money import BUSY, LINES, PRODUCTIVE
+from sim.study.api_result import class_result, plan_result
 from sim.study.compare import cut_short, paired_differences, probability_cheapest, serving_load, unfit, warnings
 from sim.study.elastic import nodes_result
 from sim.study.fold import Fold
@@ -80,8 +81,8 @@ def _common(folded: Fold, loaded: Any, hours: float, confidence: float, exact: b
     """Estimate what is asked of every class, whatever its kind."""
     total, average = folded.total, partial(mean, confidence=confidence)
     jobs = total("jobs")
-    refused = total("refused").sum() if "refused" in folded.layout.sums else 0.0
-    started = jobs.sum() - total("not_started").sum() + refused
+    turned_away = sum(float(total(name).sum()) for name in ("refused", "failed") if name in folded.layout.sums)
+    started = jobs.sum() - total("not_started").sum() + turned_away
     tokens = total("tokens")
     no_tokens = bool(np.isnan(tokens).any())
     return {
@@ -195,14 +196,16 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
     )
     classes: dict[str, Json] = {}
+    usd_of_requests = np.zeros(len(bills))
     for class_name, folded in outcome.classes.items():
         loaded, kind = folded.total("fully_loaded") + orphaned, scenario.workload[class_name].kind
         common = _common(folded, loaded, scenario.counted_hours, confidence, exact)
-        of_kind = (
-            _request_result(folded, loaded, confidence, exact)
-            if kind == "inference"
-            else _tune_result(folded, confidence, exact)
-        )
+        if class_name in scenario.chats:
+            usd_of_requests = usd_of_requests + loaded
+            of_kind = _request_result(folded, loaded, confidence, exact)
+            of_kind |= class_result(folded, scenario.chats[class_name], loaded, confidence)
+        else:
+            of_kind = _tune_result(folded, confidence, exact)
         classes[class_name] = Json(kind=kind) | common | of_kind
     reason = unfit(scenario, outcome, classes)
     lines = {line: mean(outcome.lines[:, k], confidence) for k, line in enumerate(LINES)}
@@ -218,6 +221,13 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         | {key: mean(each, confidence) for key, each in hours.items()},
         "utilization": {key: ratio(each, outcome.paid, confidence) for key, each in hours.items()},
         "nodes": nodes_result(scenario.plans[name], outcome.memo, outcome.lines, outcome.worn, confidence),
+        **plan_result(
+            scenario.plans[name],
+            [outcome.classes[each] for each in scenario.chats],
+            usd_of_requests,
+            outcome.memo,
+            confidence,
+        ),
         "serving": _serving_result(experiment, name, outcome, confidence),
         "inputs": [asdict(entry) for entry in scenario.plans[name].inputs(scenario.price_date)],
         "classes": classes,

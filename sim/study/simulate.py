@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim import fleet, reference
+from sim.account import Answer
 from sim.jobs import Fleet, Paths, Rows, Terms
 from sim.money import (
     Bill,
@@ -21,10 +22,12 @@ from sim.money import (
     use_of_nodes,
     use_of_requests,
     window_edges,
+    with_account,
 )
 from sim.requests import RequestRows, Requests
 from sim.requests import Serve as ServeRequests
 from sim.scenario import Plan, Scenario
+from sim.study.at_api import AtApi
 from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import fold_requests
@@ -33,18 +36,22 @@ from sim.study.tuning import Serve, Tuning, lending
 from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
 
+Handled = list[tuple[Pool, Requests, RequestRows]]
+"""What became of the requests of each pool of a plan."""
+
 
 @dataclass(frozen=True)
 class Engine:
-    """Who serves: fine-tunes on nodes, and requests on replicas."""
+    """Who serves: fine-tunes on nodes, requests on replicas, what is handed to an API account."""
 
     nodes: Serve
     replicas: ServeRequests
+    account: Answer
 
 
 ENGINES: dict[str, Engine] = {
-    "kernel": Engine(fleet.serve, fleet.serve_requests),
-    "simpy": Engine(reference.serve, reference.serve_requests),
+    "kernel": Engine(fleet.serve, fleet.serve_requests, fleet.answer),
+    "simpy": Engine(reference.serve, reference.serve_requests, reference.answer),
 }
 """The product, and the specification it is held to."""
 
@@ -121,7 +128,7 @@ class Served:
 
     paths: Paths
     rows: Rows
-    requests: list[tuple[Pool, Requests, RequestRows]]
+    requests: Handled
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,7 @@ class Experiment:
     tunings: dict[str, Tuning]
     tariffs: dict[str, Tariff]
     pools: dict[str, list[Pool]]
+    accounts: dict[str, AtApi | None]
     edges: Ticks
     engine: str = "kernel"
 
@@ -168,6 +176,7 @@ class Experiment:
             {name: Tuning.of(scenario, plan, longest) for name, plan in scenario.plans.items()},
             {name: tariff(scenario, plan) for name, plan in scenario.plans.items()},
             {name: pools(scenario, plan, edges) for name, plan in scenario.plans.items()},
+            {name: AtApi.of(scenario, plan) for name, plan in scenario.plans.items()},
             edges,
             engine,
         )
@@ -201,6 +210,7 @@ class Experiment:
     def pieces(self, replications: int) -> Iterator[range]:
         """Cut the replications into pieces of a size that suits the processor."""
         hazards = max(each.numbers for each in self.tunings.values())
+        hazards += max(0 if each is None else each.numbers for each in self.accounts.values())
         jobs, cells = int(_JOBS_A_PIECE / (self.jobs_expected + 1)), _CELLS_A_PIECE // len(self.edges)
         step = max(1, min(replications, jobs, cells, _NUMBERS_A_PIECE // (hazards + 1)))
         for first in range(0, replications, step):
@@ -230,18 +240,29 @@ class Experiment:
         """Serve all work under one plan: the requests first, for fine-tunes may run where they do not."""
         scenario, plan = self.scenario, self.scenario.plans[plan_name]
         windows, engine = len(self.edges) - 1, ENGINES[self.engine].replicas
-        requests = []
+        requests: Handled = []
         for pool in self.pools[plan_name]:
             mine = work.requests[pool.classes]
             times = api_times(scenario, plan, self.seed, work.replications, mine)
             rows = pool.serve(engine, self.seed, work.replications, mine, times, windows)
             requests.append((pool, mine, rows))
+        requests = self._answered(plan_name, work.replications, requests)
         if not len(work.paths):
             return Served(work.paths, Rows.empty(0), requests)
         lent = self._lent(plan, requests) if self.tunings[plan_name].fleet.lent else None
         return Served(work.paths, self.rows(plan_name, work.paths, work.replications, lent)[1], requests)
 
-    def _lent(self, plan: Plan, requests: list[tuple[Pool, Requests, RequestRows]]) -> Ticks:
+    def _answered(self, plan_name: str, replications: Sequence[int], requests: Handled) -> Handled:
+        """Let the one account of a plan answer what all its pools hand over, where it is more than prices."""
+        account = self.accounts[plan_name]
+        if account is None:
+            return requests
+        handed = [(mine, rows, account.chance(self.seed, replications, mine)) for _, mine, rows in requests]
+        windows = account.windows(self.seed, replications)
+        answered = account.answered(ENGINES[self.engine].account, handed, windows)
+        return [(pool, mine, rows) for (pool, mine, _), rows in zip(requests, answered, strict=True)]
+
+    def _lent(self, plan: Plan, requests: Handled) -> Ticks:
         """Tell when each node is lent, lender after lender."""
         hires = {pool.name: rows.hires for pool, _, rows in requests}
         tables = []
@@ -260,13 +281,19 @@ class Experiment:
         tunes = bool(self.scenario.tunes) or prices.held_usd > 0
         if tunes:
             sides.append(use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule))
-        sides_of: dict[str | None, int] = {}
-        for pool, requests, rows in served.requests:
-            sides_of[pool.name] = len(sides)
-            sides.append(use_of_requests(pool.tariff, requests, rows, self.edges, rule))
+        uses = self._uses(plan_name, served, rule)
+        sides_of = {pool.name: len(sides) + number for number, (pool, _, _) in enumerate(served.requests)}
+        sides += uses
         lending_sides = [sides_of[name] for name in lenders]
         bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule, lending_sides)
         return self._folded(bill, served, shares, its_fleet, tunes), shares
+
+    def _uses(self, plan_name: str, served: Served, rule: str) -> list[Use]:
+        """Tell what the requests of each pool use of a plan, its API account included."""
+        pools = [(pool.tariff, requests, rows) for pool, requests, rows in served.requests]
+        uses = [use_of_requests(*each, self.edges, rule) for each in pools]
+        account = self.accounts[plan_name]
+        return uses if account is None else with_account(account.throughput, pools, uses, self.edges, rule)
 
     def _folded(self, bill: Bill, served: Served, shares: list[Shares], its_fleet: Fleet, tunes: bool) -> Outcome:
         """Fold the rows of every class."""
@@ -280,6 +307,7 @@ class Experiment:
         for (pool, requests, rows), its_shares in zip(served.requests, shares[tunes:], strict=True):
             for name in pool.classes:
                 overflows = pool.replicas is not None
+                due = self.scenario.chats[name].deadline_hours
                 folds[name] = fold_requests(
                     requests,
                     rows,
@@ -289,6 +317,7 @@ class Experiment:
                     self.opens,
                     self.closes,
                     alone=len(pool.classes) == 1,
+                    deadline=NEVER if due is None else tick(due),
                 )
             if pool.name is not None and pool.replicas is not None:
                 there = pool.replica_ticks(rows, self.opens, self.closes)

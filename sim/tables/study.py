@@ -2,6 +2,7 @@
 
 from sim.estimate import Estimate, replications_needed
 from sim.study.result import PERCENTILES
+from sim.tables.api import api_text
 from sim.tables.nodes import nodes_text
 from sim.tables.words import Json, Row, grid_text, number, percent, with_interval
 
@@ -124,6 +125,7 @@ def study_text(result: Json) -> str:
         parts.append(_bill_table(result))
     parts += nodes_text(plans)
     parts += _serving_lines(plans)
+    parts += api_text(plans)
     kinds = {each["kind"] for each in next(iter(plans.values()))["classes"].values()}
     if "inference" in kinds:
         parts.append(OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill")))

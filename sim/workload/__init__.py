@@ -1,18 +1,22 @@
 """Everything random, drawn before the clock starts. Not here: queues, prices, anything that a plan decides."""
 
+from sim.workload.api import ApiChance, api_chance, api_times, api_windows
 from sim.workload.hazards import Sizes, enlarged, first_sizes, hazards, loads, numbers
 from sim.workload.logs import RequestList, listed_requests
 from sim.workload.path import sample, terms
 from sim.workload.replays import Replay, replay_of
-from sim.workload.requests import api_times, sample_requests
+from sim.workload.requests import sample_requests
 from sim.workload.traces import Listed, listed_jobs
 
 __all__ = [
+    "ApiChance",
     "Listed",
     "Replay",
     "RequestList",
     "Sizes",
+    "api_chance",
     "api_times",
+    "api_windows",
     "enlarged",
     "first_sizes",
     "hazards",

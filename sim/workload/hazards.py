@@ -14,7 +14,7 @@ import numpy as np
 from sim.hires import ExhaustedError
 from sim.jobs import Hazards
 from sim.scenario import Bought, Hired, Plan, Scenario
-from sim.scenario.buying import Failures, Supply
+from sim.scenario.buying import Failures
 from sim.scenario.laws import law_mean
 from sim.scenario.misfits import FIRST_SLOTS
 from sim.units import NEVER, Ticks, tick, to_ticks
@@ -73,9 +73,9 @@ def numbers(scenario: Scenario, plan: Plan, replay: Replay | None = None) -> int
     hired = plan.hired_tuning
     if hired is not None and hired.available_share < _RARE:  # somebody asks all the time
         asks = max(asks, horizon // hired.retry_ticks)
-    turns = 2.0 * horizon / max(1, tick(hired.supply.cycle_hours)) if hired is not None and hired.supply else 0.0
+    changes = 2.0 * horizon / max(1, tick(hired.supply.cycle_hours)) if hired is not None and hired.supply else 0.0
     logged = 0 if replay is None else replay.instants(horizon) * len(replay.slots)
-    return int(plan.nodes * most + 2 * hires + asks + turns) + logged
+    return int(plan.nodes * most + 2 * hires + asks + changes) + logged
 
 
 def enlarged(sizes: Sizes, short: ExhaustedError, plan: Plan) -> Sizes:
@@ -105,15 +105,15 @@ def _instants(even: Draws, odd: Draws, cycle: int, begins: list[int], horizon: i
     chunk = max(1, min(int(1.2 * horizon / max(cycle, 1)) + 8, 2**61 // (horizon + 1)))  # a sum stays below 2^62
     parts, last = [np.array(begins, np.int64)], begins[-1]
     while last < horizon:
-        turns = np.empty(2 * chunk, np.int64)
-        turns[::2], turns[1::2] = to_ticks(even.take(chunk)), to_ticks(odd.take(chunk))
-        parts.append(last + np.cumsum(np.clip(turns, 1, horizon + 1)))
+        lasts = np.empty(2 * chunk, np.int64)
+        lasts[::2], lasts[1::2] = to_ticks(even.take(chunk)), to_ticks(odd.take(chunk))
+        parts.append(last + np.cumsum(np.clip(lasts, 1, horizon + 1)))
         last = int(parts[-1][-1])
     made = np.concatenate(parts)
     return made[: int(np.searchsorted(made, horizon)) + 1]
 
 
-def _packed(rows: list[list[Ticks]]) -> Ticks:
+def packed(rows: list[list[Ticks]]) -> Ticks:
     """Put rows of instants of unequal length into one table, padded with ``NEVER``."""
     width = max((len(each) for row in rows for each in row), default=2)
     table = np.full((len(rows), len(rows[0]) if rows else 0, width + width % 2), NEVER)
@@ -137,7 +137,7 @@ def _windows(plan: Plan, opens: Sequence[Open], horizon: int) -> Ticks:
         return always
     laws = [group.failures for group in plan.tuning.values() for _ in range(group.nodes)]
     steady = np.array([0, NEVER])
-    return _packed(
+    return packed(
         [
             [steady if each is None else _up_times(each, node, open_stream, horizon) for node, each in enumerate(laws)]
             for open_stream in opens
@@ -145,25 +145,38 @@ def _windows(plan: Plan, opens: Sequence[Open], horizon: int) -> Ticks:
     )
 
 
-def _turns(laws: Supply, open_stream: Open, horizon: int) -> Ticks:
-    """Draw the turns of a supply, which begins on with probability on / (on + off)."""
-    on = Draws(laws.on_hours, open_stream, "hired/supply/on")
-    off = Draws(laws.off_hours, open_stream, "hired/supply/off")
-    cycle = tick(laws.cycle_hours)
-    begins_on = open_stream("hired/supply").random() * laws.cycle_hours < law_mean(laws.on_hours)
+def turns(on_hours: Any, off_hours: Any, open_stream: Open, name: str, horizon: int) -> Ticks:
+    """Draw when something goes on and off in turns: on at first with probability on / (on + off).
+
+    Parameters
+    ----------
+    on_hours, off_hours : laws
+        How long it is on, and off.
+    name : str
+        Of the stream that decides how it begins; ``/on`` and ``/off`` of it tell how long it lasts.
+
+    Returns
+    -------
+    int64[n]
+        Ticks, on first, beyond the horizon at last.
+    """
+    on, off = Draws(on_hours, open_stream, f"{name}/on"), Draws(off_hours, open_stream, f"{name}/off")
+    mean_on, cycle_hours = law_mean(on_hours), law_mean(on_hours) + law_mean(off_hours)
+    begins_on = open_stream(name).random() * cycle_hours < mean_on
     if begins_on:
-        return _instants(on, off, cycle, [0], horizon)
-    return _instants(off, on, cycle, [0], horizon)[1:]
+        return _instants(on, off, tick(cycle_hours), [0], horizon)
+    return _instants(off, on, tick(cycle_hours), [0], horizon)[1:]
 
 
 def _supply(hired: Hired, replay: Replay | None, opens: Sequence[Open], horizon: int) -> Ticks:
     """Draw when there is something to hire: always (no row), in turns (one row), or as a log tells (a row a slot)."""
     if hired.supply is not None:
-        return _packed([[_turns(hired.supply, open_stream, horizon)] for open_stream in opens])
+        laws = hired.supply.on_hours, hired.supply.off_hours
+        return packed([[turns(*laws, open_stream, "hired/supply", horizon)] for open_stream in opens])
     if replay is None:
         return np.empty((len(opens), 0, 1), np.int64)
     begins = [int(open_stream("hired/trace").integers(replay.period)) for open_stream in opens]
-    return _packed(replay.over(begins, horizon))
+    return packed(replay.over(begins, horizon))
 
 
 def _by_hire(law: Any, opens: Sequence[Open], quantity: str, count: int, hours: float, least: int) -> Ticks:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from sim.compiled import kernel
-from sim.requests import COLUMNS, NO_ADAPTER, ApiTimes, Requests
-from sim.scenario import InferenceClass, Plan, Scenario
+from sim.requests import COLUMNS, NO_ADAPTER, Requests
+from sim.scenario import InferenceClass, Scenario
 from sim.scenario.inference import Adapters
 from sim.units import SECONDS_PER_HOUR, Floats, Ticks, tick, to_ticks
 from sim.workload.arrivals import arrivals
@@ -160,46 +160,3 @@ def sample_requests(
         none = np.empty(0, np.int64)
         return Requests(np.zeros(len(replications) + 1, np.int64), none, none, none, none, none, none)
     return drawn[0] if len(drawn) == 1 else _merged(drawn, len(replications))
-
-
-def _by_request(
-    law: Any, scenario: Scenario, seed: int, replications: Sequence[int], requests: Requests, what: str
-) -> Floats:
-    """Draw a value for each request, from a stream of its class; one for all where nothing is left to chance."""
-    if law is None or law.law == "deterministic":
-        return np.array(0.0 if law is None else float(law.mean))
-    values = np.empty(len(requests))
-    for replication, first, last in zip(replications, requests.offsets[:-1], requests.offsets[1:], strict=True):
-        for number, name in enumerate(scenario.workload):
-            if name in scenario.chats:
-                mine = first + np.flatnonzero(requests.job_class[first:last] == number)
-                values[mine] = Draws(law, partial(stream, seed, replication), f"workload.{name}/{what}").take(len(mine))
-    return values
-
-
-def api_times(
-    scenario: Scenario, plan: Plan, seed: int, replications: Sequence[int], requests: Requests
-) -> ApiTimes | None:
-    """Draw how long the API of a plan would take for each request; None where it serves no inference.
-
-    A request keeps its times whichever plan hands it over, and whatever the plan's means are. What is not stated takes
-    no time.
-
-    Parameters
-    ----------
-    replications : sequence of int
-        Those that the requests were drawn for.
-    requests : Requests
-        All requests of some classes, as ``sample_requests`` gives them.
-
-    Notes
-    -----
-    Streams: ``workload.<class>/api_ttft`` and ``/api_token``; the last token comes (output - 1) times the drawn time
-    of a token after the first.
-    """
-    if plan.api is None or not plan.api.serves:
-        return None
-    ttft = _by_request(plan.api.ttft_s, scenario, seed, replications, requests, "api_ttft")
-    token = _by_request(plan.api.seconds_per_output_token, scenario, seed, replications, requests, "api_token")
-    first_token = np.broadcast_to(to_ticks(ttft / SECONDS_PER_HOUR), len(requests)).copy()
-    return ApiTimes(first_token, to_ticks(token / SECONDS_PER_HOUR * (requests.output - 1)))

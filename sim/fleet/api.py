@@ -106,7 +106,7 @@ def _holds(buckets: Ticks, which: int, amount: int, now: int) -> bool:
     else:
         level += passed * per_minute
     buckets[which, _LEVEL], buckets[which, _SINCE] = level, now
-    return level >= min(amount * TICKS_PER_MINUTE, size)
+    return bool(level >= min(amount * TICKS_PER_MINUTE, size))
 
 
 @inlined

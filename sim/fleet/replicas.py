@@ -100,7 +100,7 @@ def serve_requests(
     others = (api is not None and replicas.has_api, overflow_above, _safe_count(replicas), places.bit_length() - 1)
     at_api = (np.empty(0, np.int64),) * 2 if api is None else (api.first_token, api.rest)
     scaler = _scaler(replicas, requests, loads)
-    columns = {name: column for name, column in vars(rows).items() if name != "hires"}
+    columns = {name: column for name, column in vars(rows).items() if name not in ("hires", "tries")}
     serve(
         requests.offsets,
         requests.arrival,

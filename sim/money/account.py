@@ -58,12 +58,13 @@ class _Paid:
 
     def total(self, values: Floats, replications: int) -> Floats:
         """Sum values of the rows in each replication."""
-        return np.bincount(self.replication, values, replications)
+        return np.asarray(np.bincount(self.replication, values, replications), np.float64)
 
     def by_window(self, values: Floats, replications: int, windows: int) -> Floats:
         """Sum values of the rows in each window of each replication."""
         cell = self.replication * windows + self.window
-        return np.bincount(cell, values, replications * windows).reshape(replications, windows)
+        found = np.asarray(np.bincount(cell, values, replications * windows), np.float64)
+        return found.reshape(replications, windows)
 
 
 def _idle_shares(paid: list[_Paid], arrivals: list[Ticks], loose: Floats, edges: Ticks, rule: str) -> list[Floats]:

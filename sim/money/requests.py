@@ -134,7 +134,8 @@ def use_of_requests(prices: TokenTariff, requests: Requests, rows: RequestRows, 
 
     Notes
     -----
-    What an account charges whose rows have ``tries`` is not here (``money.account`` adds it). A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals.
+    A window's idle money is that of its nodes less what ran in it, to the tick: busy time, not the jobs' arrivals. What
+    an API account charges, whose rows have ``tries``, is not here: ``money.account`` adds it.
     """
     if rows.tries is not None:
         prices = prices.without_api

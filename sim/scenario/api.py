@@ -85,7 +85,8 @@ class Api(Part):
             raise ValueError("must have `error_share`, because it has `errors_charged`")
         if self.reserved is not None and self.reserved.beyond == "wait" and self.limits is not None:
             raise ValueError(
-                "must have no `limits` where nothing is paid per use (reserved.beyond: wait); state `beyond: pay_per_use`"
+                "must have no `limits`, because nothing is paid per use where what exceeds the reserved units waits; "
+                "leave them out or state `beyond: pay_per_use`"
             )
         if self.batch is not None and self.batch.discount is None and not self._offers_batch:
             what = f"{self.inference_offer} has" if self.inference_offer is not None else "stated prices have"

@@ -14,7 +14,7 @@ from sim.jobs import API, FAILED, NOT_STARTED
 from sim.money import Throughput, throughput
 from sim.requests import RequestRows, Requests
 from sim.scenario import Plan, Scenario
-from sim.units import HOURS_PER_DAY, Ticks, tick
+from sim.units import Ticks, tick
 from sim.workload import ApiChance, api_chance, api_windows
 
 Handed = tuple[Requests, RequestRows, ApiChance]
@@ -59,10 +59,10 @@ class AtApi:
         return cls(scenario, plan, account, np.array(batched), bool(api.errors_charged), reserved)
 
     @property
-    def numbers(self) -> float:
+    def numbers(self) -> int:
         """Tell about how many numbers the outages of one replication are."""
         outages = None if self.plan.api is None else self.plan.api.outages
-        return 2.0 if outages is None else 2 + 2 * self.scenario.horizon_days * HOURS_PER_DAY / outages.cycle_hours
+        return 2 if outages is None else 2 + int(2 * self.scenario.horizon_hours / outages.cycle_hours)
 
     def chance(self, seed: int, replications: Sequence[int], requests: Requests) -> ApiChance:
         """Draw what chance decides for the requests of a pool, were they handed over."""

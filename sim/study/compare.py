@@ -83,7 +83,8 @@ def _unanswered(scenario: Scenario, name: str, each: Fold, requests: float) -> s
         return f"{text} (at most {limit:g} % may be left)"
     if late > limit:
         hours = scenario.chats[name].deadline_hours
-        return f"{late:.3g} % of the requests of class `{name}` were answered later than {hours:g} h (at most {limit:g} % may)"
+        text = f"{late:.3g} % of the requests of class `{name}` were answered later than {hours:g} h"
+        return f"{text} (at most {limit:g} % may)"
     return None
 
 

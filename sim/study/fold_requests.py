@@ -4,7 +4,7 @@
 a request of one token has none. ``wait``: from arrival until first scheduled, or handed over.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -203,7 +203,7 @@ def _fold_tries(
             return
     counted = (requests.job_class == wanted) & (requests.arrival >= opens)
     replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
-    told = {"late": (rows.start >= 0) & (rows.end - requests.arrival > deadline)}
+    told: dict[str, Any] = {"late": (rows.start >= 0) & (rows.end - requests.arrival > deadline)}
     if tries is not None:
         told |= {
             "failed": rows.outcome == FAILED,

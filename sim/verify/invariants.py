@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import fleet
-from sim.jobs import API, HELD, HIRED, NOT_STARTED, REFUSED, Paths, Rows
+from sim.jobs import API, FAILED, HELD, HIRED, NOT_STARTED, REFUSED, Paths, Rows
 from sim.money import LINES
 from sim.requests import RequestRows, Requests
 from sim.study.pools import Pool
 from sim.study.simulate import Experiment, Outcome
 from sim.study.study import run
 from sim.units import Floats
-from sim.verify import timelines
-from sim.verify.samples import ELASTIC, MIXED, SCENARIO, SCENARIOS, scenario
+from sim.verify import api_worlds, timelines
+from sim.verify.samples import ELASTIC, METERED, MIXED, SCENARIO, SCENARIOS, scenario
 from sim.verify.worlds import world
 
 _CLOSE: Final = 1e-9
 _REPLICATIONS: Final = range(20)
-_OUTCOMES: Final = (NOT_STARTED, HELD, API, REFUSED)
+_OUTCOMES: Final = (NOT_STARTED, HELD, API, REFUSED, FAILED)
 Found = tuple[int, int]
 
 
@@ -49,10 +49,13 @@ def _all_outcomes(**settings: Any) -> list[Outcome]:
 
 
 def _requests_served() -> list[tuple[Pool, Requests, RequestRows]]:
-    """Serve the requests of the mixed scenario under each plan."""
-    ready = Experiment.of(scenario(MIXED), 5)
-    work = ready.work(_REPLICATIONS)
-    return [each for name in ready.fleets for each in ready.served(name, work).requests]
+    """Serve the requests of the mixed scenario, and of that with accounts, under each plan."""
+    found = []
+    for values in (MIXED, METERED):
+        ready = Experiment.of(scenario(values), 5)
+        work = ready.work(_REPLICATIONS)
+        found += [each for name in ready.fleets for each in ready.served(name, work).requests]
+    return found
 
 
 def _per_replication(requests: Requests, values: npt.NDArray[Any]) -> Floats:
@@ -84,7 +87,7 @@ def jobs_carry_the_bill() -> Found:
         [
             _broken(outcome.total("fully_loaded"), outcome.bills)
             for rule in ("gpu_time", "equal")
-            for values, window in ((SCENARIO, 7), (MIXED, 0.03), (ELASTIC, 0.4))
+            for values, window in ((SCENARIO, 7), (MIXED, 0.03), (ELASTIC, 0.4), (METERED, 0.015))
             for outcome in _outcomes(values, allocation__rule=rule, allocation__window_days=window).values()
             if (outcome.total("jobs") > 0).all()
         ]
@@ -95,7 +98,10 @@ def the_platform_carries_what_is_shared() -> Found:
     """Where nothing is shared out, jobs carry what they caused: the bill less idle, staff, overhead, the uncounted."""
     found = []
     shared = [LINES.index(line) for line in ("held_idle", "staff", "overhead")]
-    for plan, outcome in _outcomes(MIXED, allocation__rule="platform", warm_up_days=0).items():
+    outcomes = {**_outcomes(MIXED, allocation__rule="platform", warm_up_days=0)}
+    metered = _outcomes(METERED, allocation__rule="platform", warm_up_days=0)
+    outcomes |= {f"metered {plan}": outcome for plan, outcome in metered.items()}
+    for plan, outcome in outcomes.items():
         own = outcome.total("fully_loaded")
         found.append(_broken(own, outcome.bills - outcome.lines[:, shared].sum(axis=1)))
         if plan != "chat_only":  # there, rented nodes round up to the second
@@ -106,7 +112,7 @@ def the_platform_carries_what_is_shared() -> Found:
 def windows_move_no_mean() -> Found:
     """Another window of allocation moves neither the bill nor the sum of what jobs cost."""
     pairs = []
-    for values, short, long in ((SCENARIO, 3, 55), (MIXED, 0.01, 0.088), (ELASTIC, 0.2, 1.75)):
+    for values, short, long in ((SCENARIO, 3, 55), (MIXED, 0.01, 0.088), (ELASTIC, 0.2, 1.75), (METERED, 0.01, 0.044)):
         narrow, wide = (_outcomes(values, allocation__window_days=window) for window in (short, long))
         pairs += [(narrow[name], wide[name]) for name in narrow]
     return _sum(
@@ -249,9 +255,9 @@ def every_request_has_one_outcome() -> Found:
         ordered = (start >= arrival) & (first >= start) & (end >= first)
         by_replica = ordered & (rows.replica >= 0) & (rows.gpu_time >= 0) & (rows.preempted >= 0)
         nothing = (rows.replica == -1) & (rows.gpu_time == 0) & (rows.preempted == 0)
-        by_api = ordered & nothing & (start == arrival)
+        by_api = ordered & nothing & ((start == arrival) | (rows.tries is not None))
         none = nothing & (start == -1) & (first == -1) & (end == -1)
-        right = np.choose(np.searchsorted(_OUTCOMES, rows.outcome), [none, by_replica, by_api, none], mode="clip")
+        right = np.choose(np.searchsorted(_OUTCOMES, rows.outcome), [none, by_replica, by_api, none, none], mode="clip")
         right &= np.isin(rows.outcome, _OUTCOMES)
         if pool.replicas is not None:
             right &= rows.replica < pool.replicas.count
@@ -303,7 +309,11 @@ def _tokens(requests: Requests, rows: RequestRows, opens: int, closes: int) -> t
 
 def every_request_and_token_is_counted() -> Found:
     """All requests that came are held, handed over, refused or not started; tokens are those of the counted time."""
-    ready = Experiment.of(scenario(MIXED), 5)
+    return _sum([each for values in (MIXED, METERED) for each in _counted(Experiment.of(scenario(values), 5))])
+
+
+def _counted(ready: Experiment) -> list[Found]:
+    """Compare requests and tokens of each pool with the sums of its classes."""
     work = ready.work(_REPLICATIONS)
     found = []
     for plan in ready.fleets:
@@ -320,7 +330,7 @@ def every_request_and_token_is_counted() -> Found:
                 _broken(total["prompt_tokens"], _per_replication(requests, read * 1e-6)),
                 _broken(total["output_tokens"], _per_replication(requests, written * 1e-6)),
             ]
-    return _sum(found)
+    return found
 
 
 def plans_see_the_same_requests() -> Found:
@@ -362,6 +372,7 @@ INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
     every_request_and_token_is_counted,
     plans_see_the_same_requests,
     *timelines.CHECKS,
+    *api_worlds.CHECKS,
 )
 """All checks; a check's name is its function's."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, mapper, pool
-from sim.verify import elastic_worlds, serving_worlds, worlds
+from sim.verify import api_worlds, elastic_worlds, serving_worlds, worlds
 from sim.verify.cases import Case, read_cases, shipped
 from sim.verify.invariants import INVARIANTS, run_invariant
 from sim.verify.theory import check_all, run_case
@@ -36,9 +36,9 @@ def _groups(cases: list[Case], quick: bool) -> list[list[Case]]:
 
 
 def _comparisons(quick: bool) -> list[Callable[[], tuple[int, int]]]:
-    """Cut the comparison of kernel and reference, on nodes, nodes that come and go, and replicas."""
+    """Cut the comparison of kernel and reference: nodes, nodes that come and go, replicas, API accounts."""
     steps: list[Callable[[], tuple[int, int]]] = []
-    for kind in (worlds, elastic_worlds, serving_worlds):
+    for kind in (worlds, elastic_worlds, serving_worlds, api_worlds):
         count = kind.QUICK if quick else kind.FULL
         ranges = (range(first, min(first + _WORLDS_A_STEP, count)) for first in range(0, count, _WORLDS_A_STEP))
         steps.extend(partial(kind.compare, numbers) for numbers in ranges)

@@ -287,7 +287,89 @@ ELASTIC: Final[dict[str, Any]] = {
 }
 """Failures, reclaims, refusals, preemption, lent nights and replicas that come and go."""
 
-SCENARIOS: Final = (SCENARIO, MIXED, ELASTIC)
+METERED: Final[dict[str, Any]] = {
+    "name": "metered",
+    "seed": 8,
+    "horizon_days": 0.05,
+    "warm_up_days": 0.006,
+    "allocation": {"window_days": 0.01},
+    "equal_work": {"settle_usd_per_job": 3},
+    "workload": {
+        "chat": MIXED["workload"]["chat"] | {"arrivals": {"law": "poisson", "rate_per_second": 0.5}},
+        "code": MIXED["workload"]["code"],
+        "nightly": {
+            "kind": "inference",
+            "arrivals": {"law": "poisson", "rate_per_second": 0.1},
+            "prompt_tokens": 400,
+            "output_tokens": {"law": "exponential", "mean": 60},
+            "deadline_hours": 24,
+        },
+    },
+    "plans": {
+        "limited": {
+            "api": _API
+            | {
+                "limits": {"requests_per_minute": 30, "tokens_per_minute": 20_000, "burst_s": 30},
+                "retries": {"most": 4, "first_s": 2, "longest_s": 20},
+                "outages": {
+                    "up_hours": {"law": "exponential", "mean": 0.2},
+                    "down_hours": {"law": "exponential", "mean": 0.01},
+                },
+                "error_share": 0.05,
+                "errors_charged": True,
+                "batch": {"discount": 0.5, "turnaround_hours": {"law": "lognormal", "mean": 3, "cv": 1}},
+            },
+            "staff": {"engineers": 1, "usd_per_year": 100_000},
+        },
+        "reserved": {
+            "api": _API
+            | {
+                "limits": {"tokens_per_minute": 20_000},
+                "reserved": {"units": 2, "tokens_per_minute_per_unit": 8_000, "usd_per_unit_h": 3},
+            },
+        },
+        "patient": {
+            "api": _API
+            | {
+                "retries": {"most": 30, "jitter": False},
+                "error_share": 0.1,
+                "reserved": {
+                    "units": 3,
+                    "tokens_per_minute_per_unit": 9_000,
+                    "usd_per_unit_h": 3,
+                    "beyond": "wait",
+                    "burst_s": 20,
+                },
+            },
+        },
+        "hybrid": {
+            "held": {
+                "fast": {
+                    "gpus": 1,
+                    "nodes": 2,
+                    "usd_per_node_h": 2,
+                    "serve": _TERMS
+                    | {
+                        "kv_tokens": 3000,
+                        "max_num_seqs": 8,
+                        "token_budget": 512,
+                        "overflow_above": 2,
+                        "classes": ["chat"],
+                        "adapters": {"slots": 3, "load_ms": 50},
+                    },
+                },
+            },
+            "api": _API
+            | {
+                "limits": {"requests_per_minute": 40},
+                "reserved": {"units": 1, "tokens_per_minute_per_unit": 5_000, "usd_per_unit_h": 2},
+            },
+        },
+    },
+}
+"""Limits, retries, outages, errors, a batch tier and reserved units, with and without own replicas."""
+
+SCENARIOS: Final = (SCENARIO, MIXED, ELASTIC, METERED)
 
 
 def scenario(values: dict[str, Any] = SCENARIO, **settings: Any) -> Scenario:

@@ -14,7 +14,7 @@ from sim.compiled import kernel
 from sim.requests import COLUMNS, NO_ADAPTER, Requests
 from sim.scenario import InferenceClass, Scenario
 from sim.scenario.inference import Adapters
-from sim.units import SECONDS_PER_HOUR, Floats, Ticks, tick, to_ticks
+from sim.units import Floats, Ticks, tick
 from sim.workload.arrivals import arrivals
 from sim.workload.draws import PIECE, Draws, Open, picked
 from sim.workload.logs import RequestList

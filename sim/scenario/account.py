@@ -4,7 +4,7 @@ Not here: prices by the token (``api``), anything on a clock.
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -132,8 +132,8 @@ class BatchTier(Part):
 class ReservedUnits(Part):
     """Throughput that is held: so many tokens a minute, paid busy or idle; a request that finds too few goes beyond.
 
-    A unit has a stated price, or one of the price book by ``unit`` and ``rate``. What it takes is to be stated: it hangs
-    on the model.
+    A unit has a stated price, or one of the price book by ``unit`` and ``rate``. What it takes hangs on the model, so
+    it is stated.
     """
 
     units: Count
@@ -151,7 +151,9 @@ class ReservedUnits(Part):
         known = [f"unit: {each.unit}, rate: {each.rate}" for each in catalog.UNIT_PRICES]
         if self.given("unit", "rate") and f"unit: {self.unit}, rate: {self.rate}" not in known:
             way_out = f"choose from {'; '.join(known)}, or state `usd_per_unit_h`"
-            raise ValueError(f"must have a unit and a rate of the price book, got {self.unit!r}, {self.rate!r}; {way_out}")
+            raise ValueError(
+                f"must have a unit and a rate of the price book, got {self.unit!r}, {self.rate!r}; {way_out}"
+            )
         if self.beyond == "wait" and not self.units:
             raise ValueError("must have 1 unit or more where who finds too few waits (`beyond: wait`)")
         if (total := self.tokens_per_minute) > MOST_UNITS_TOKENS:

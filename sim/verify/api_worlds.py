@@ -92,7 +92,7 @@ def compare(numbers: range) -> tuple[int, int]:
     Returns
     -------
     rows, differing : int
-        Calls compared, and those in which anything differs; a log that differs counts as one more (of every third world).
+        Calls compared, and those in which anything differs; of every third world the log too, which counts as one.
     """
     rows = differing = 0
     for number in numbers:
@@ -151,7 +151,7 @@ def limits_hold_in_every_span() -> tuple[int, int]:
 
 
 def outages_answer_nobody() -> tuple[int, int]:
-    """An attempt meets an outage if and only if the API is down at its instant; none is made once the clock stops."""
+    """Nobody meets an outage unless the API is down at that instant, nor passes one; nobody tries at the horizon."""
     looked = broken = 0
     for each, replication, log in _logs():
         down = np.sum(each.windows[replication] <= log.instant[:, None], axis=1) % 2 == 0
@@ -162,7 +162,7 @@ def outages_answer_nobody() -> tuple[int, int]:
 
 
 def retries_are_as_many_and_as_late_as_they_may() -> tuple[int, int]:
-    """A call tries first when it is handed over, again within the delay of each retry, and no more once it is answered."""
+    """Every call tries first when it is handed over, again within the delay of each retry, no more once answered."""
     looked = broken = 0
     for each, _, log in _logs():
         delays, jitter = each.account.delays, each.account.jitter

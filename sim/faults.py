@@ -37,6 +37,7 @@ class InputError(FleetError):
 def nearest(word: str, words: Iterable[object]) -> str:
     """End a refusal with the nearest right word, or with all of them."""
     options = [str(option) for option in words]
-    if close := difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
+    begun = [option for option in options if len(word) > 2 and option.startswith(word)]
+    if close := begun or difflib.get_close_matches(str(word), options, n=1, cutoff=0.5):
         return f"did you mean `{close[0]}`?"
     return "choose from " + ", ".join(f"`{option}`" for option in options)

@@ -162,7 +162,20 @@ def test_b12_a_job_that_fits_no_fleet(tmp_path):
         ({"law": "gamma", "mean": 1, "cv": 0}, "cv must be a number from 0.001 to 100, got 0"),
         ({"law": "erlang", "mean": 1, "phases": 0}, "phases must be a whole number from 1 to 1000, got 0"),
         ({"law": "geometric", "mean": 0.5}, "mean must be a number from 1 to 1e+12, got 0.5"),
-        ({"law": "pareto", "alpha": 0.9}, "must have a known law; choose from"),
+        ({"law": "cauchy", "mean": 1}, "must have a known law; choose from"),
+        ({"law": "pareto", "mean": 1, "alpha": 1}, "alpha must be a number from 1.001 to 100, got 1"),
+        ({"law": "lomax", "mean": 1, "alpha": 0.5}, "alpha must be a number from 1.001 to 100, got 0.5"),
+        ({"law": "lognormal", "mean": 1, "cv": 1, "truncate": {}}, "truncate must have `low` above 0, or `high`"),
+        (
+            {"law": "gamma", "mean": 1, "cv": 1, "truncate": {"low": 2, "high": 1}},
+            "must have `high` above `low`, got 1 and 2",
+        ),
+        (
+            {"law": "exponential", "mean": 1, "truncate": {"low": 1}},
+            "must have at most 0.5 of its values outside `truncate`, got 0.632",
+        ),
+        ({"law": "exponential", "mean": 0, "truncate": {"low": 1}}, "must have a mean above 0 to `truncate`"),
+        ({"law": "geometric", "mean": 2, "truncate": {"low": 1}}, "truncate is not a key here"),
         ({"mean": 1}, "must be a law like {law: lognormal, mean: 1, cv: 0.5}"),
     ],
 )

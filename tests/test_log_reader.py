@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import sys
 import zlib
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sim.faults import InputError
-from sim.logs import Limits, gather, open_log, source, tables, text_lines
+from sim.logs import Limits, gather, open_log, source, tables, text_lines, to_local, zone_named
 from sim.logs.cells import moment, number, whole
 
 NAMES = {"arrival": "t", "prompt": "p", "output": "o"}
@@ -229,18 +230,19 @@ def test_jobs_and_rates(tmp_path):
         "gpus": [8],
         "tenant": [0],
     }
-    chunk, log = read(tmp_path, "model,t,rate\nm,0,1.5\nm,600,0\n", form=None)
-    assert (log.form.kind, chunk.arrival.tolist(), chunk.columns["rate"].tolist()) == (
-        "rates",
-        [0, 6 * 10**8],
-        [1.5, 0],
-    )
+    chunk, log = read(tmp_path, "model,t,rate\nm,600,1.5\nn,0,0\n", form=None)
+    assert (log.form.kind, chunk.arrival.tolist()) == ("rates", [0, 6 * 10**8])
+    assert chunk.columns["rate"].tolist() == [0, 1.5]  # in any order, for clients stand one after the other
 
 
 def test_cached_tokens_leave_one_to_compute(tmp_path):
     header = "timestamp_ms,input_tokens,output_tokens,n_prefix_blocks_512,n_leading_blocks_seen_before\n"
     chunk, _ = read(tmp_path, header + "0,6758,500,14,3\n0,512,1,1,1\n0,100,1,1,0\n", form=None)
     assert chunk.columns["cached"].tolist() == [1536, 511, 0]
+    line = '{"arrival_time": 1, "num_prompt_tokens": 9, "num_generation_tokens": 2, "num_cached_tokens": 8}\n'
+    without = line.replace(', "num_cached_tokens": 8', "")
+    assert read(tmp_path, line + without, form="vllm")[0].columns["cached"].tolist() == [8, 0]
+    assert "cached" not in read(tmp_path, without, form="vllm")[0].columns
 
 
 def test_litellm_in_seconds_and_its_failures(tmp_path):
@@ -272,6 +274,18 @@ def test_texts_keep_their_numbers_through_the_file(tmp_path, monkeypatch):
     assert [names[int(code)] for code in chunk.columns["tenant"]] == ["b", "é", "b", 'q,"x', "a", "é"]
 
 
+def test_the_same_rows_in_every_form_give_the_same_numbers(tmp_path):
+    arrival = [0, 0.1, 1787267980.0827403, 2**33 + 0.5]
+    table = {"t": arrival, "p": [1, 2**39, 3, 999_999_999_999], "o": [5, 6, 7, 8], "x": ["a", "b,", 'c"', "é"]}
+    lines = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    cells = "\n".join(",".join(f'"{cell}"'.replace('c"', 'c""') for cell in line.values()) for line in lines)
+    found = [
+        rows(read(tmp_path, data))
+        for data in ("t,p,o,x\n" + cells, "\n".join(map(json.dumps, lines)), parquet(tmp_path, **table))
+    ]
+    assert found[0] == found[1] == found[2] == ([round(each * 1e6) for each in arrival], table["p"], table["o"])
+
+
 # Parquet
 
 
@@ -289,6 +303,14 @@ def test_parquet_by_its_content(tmp_path):
     data = parquet(tmp_path, TIMESTAMP=zoned, ContextTokens=[3], GeneratedTokens=[5])
     assert rows(read(tmp_path, data, form=None, zone="Asia/Tokyo"))[0] == [1_704_067_200_000_000]
     assert refused(tmp_path, data[:-20]) == "log: is no whole Parquet file: " + refused(tmp_path, data[:-20])[31:]
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    data = parquet(tmp_path, t=[1], p=[1], o=[1])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert refused(tmp_path, data) == (
+        "log: is a Parquet file, which needs pyarrow; pip install 'fleetecon[parquet]', or save it as CSV"
+    )
 
 
 def test_faults_of_parquet_have_row_and_column(tmp_path):
@@ -328,6 +350,14 @@ def test_offsets_and_zones(tmp_path):
         midnight - 7200,
         utc(2024, 12, 9, 23),
     ]
+
+
+def test_local_times_are_those_that_the_clocks_showed():
+    utc_times = [utc(2024, 10, 27, 0, 59, 59), utc(2024, 10, 27, 1), utc(2024, 7, 1), utc(1970, 1, 1)]
+    berlin = to_local(np.array(utc_times, np.int64) * 10**6, zone_named("Europe/Berlin"))
+    assert (berlin // 10**6 - utc_times).tolist() == [7200, 3600, 7200, 3600]
+    nepal = to_local(np.array([utc(2024, 7, 1, 0, 7)], np.int64) * 10**6, zone_named("Asia/Kathmandu"))
+    assert nepal.tolist() == [utc(2024, 7, 1, 5, 52) * 10**6]
 
 
 def test_the_hour_that_comes_twice_and_the_one_that_is_skipped(tmp_path):
@@ -410,7 +440,7 @@ def test_bombs(tmp_path):
     assert refused(tmp_path, bomb, **told).startswith("log:3: is longer than 1 MiB; this is no row of a log")
     assert refused(tmp_path, zeros(64 << 20), **told).startswith("log:1: is longer than 1 MiB")
     many = gzip.compress(b"t,p,o\n" + b"0,1,1\n" * (4 << 20))
-    assert refused(tmp_path, many, **told).startswith("log: unpacks to more than 250 times its size, ")
+    assert refused(tmp_path, many, **told).startswith("log: unpacks to more than 100 times its size, ")
     (tmp_path / "log").write_bytes(bomb)
     with pytest.raises(InputError, match="log:3: is longer than 1 MiB"):
         list(text_lines(tmp_path / "log", limits))

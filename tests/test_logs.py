@@ -11,6 +11,8 @@ from test_requests import CHAT
 
 from sim.faults import InputError
 from sim.scenario import load
+from sim.study.compare import warnings
+from sim.study.simulate import Experiment
 from sim.units import tick
 from sim.workload import listed_requests, sample_requests
 
@@ -71,6 +73,16 @@ def test_the_horizon_the_skipped_days_and_the_order(tmp_path):
     assert lists(found) == ([tick(4)], [1], [1])
     assert found.dropped == 1
     assert lists(read(tmp_path, csv, arrival_unit="hours", sort=True))[1] == [20, 21, 1]
+
+
+def test_failures_are_left_out_where_asked_and_told(tmp_path):
+    text = "Timestamp,Model,Request tokens,Response tokens\n1,a,5,0\n2,b,4,3\n"
+    with pytest.raises(InputError, match=r"log\.csv:2:4: Response tokens must be .* or set `skip_empty: true`"):
+        read(tmp_path, text)
+    scenario = world(tmp_path, text, skip_empty=True, format="burstgpt")
+    assert lists(listed_requests(scenario)["chat"]) == ([2_000_000], [4], [3])
+    told = [each["text"] for each in warnings(Experiment.of(scenario, 1), 100) if each["code"] == "rows_left_out"]
+    assert told == ["class `chat`: its log has 1 rows that read or wrote no token that are left out"]
 
 
 def test_a_log_with_a_header_alone_has_no_requests(tmp_path):

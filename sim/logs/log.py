@@ -103,15 +103,16 @@ class Log:
         return {name: count for name, count in self._judge.left_out.items() if count}
 
     @property
+    def missing(self) -> list[str]:
+        """Which rows were left out, once they are read."""
+        found = [f"{self.empty:,} rows that read or wrote no token"] if self.empty else []
+        return [*found, *(f"{count:,} rows of {name}" for name, count in self.left_out.items())]
+
+    @property
     def notes(self) -> list[str]:
         """What was taken for granted or left out, once the rows are read."""
-        found = []
-        if self._judge.zoned is False:
-            found.append(f"times carry no offset from UTC and are taken as those of {self._judge.clock.zone.key}")
-        if self.empty:
-            found.append(f"{self.empty:,} rows that read or wrote no token were left out")
-        found += [f"{count:,} rows of {name} were left out" for name, count in self.left_out.items()]
-        return found
+        zone = f"times carry no offset from UTC and are taken as those of {self._judge.clock.zone.key}"
+        return [zone] * (self._judge.zoned is False) + [f"{each} were left out" for each in self.missing]
 
     def names(self, role: str) -> list[str]:
         """Texts of a column (``tenant``) by their codes, as far as the rows were read."""
@@ -176,8 +177,8 @@ class Log:
 
     def _in_order(self, chunk: Chunk) -> None:
         """Refuse a row that arrives before the one above it."""
-        if self._sort or not len(chunk):
-            return
+        if self._sort or self.form.kind == "rates" or not len(chunk):
+            return  # a table of rates lists one client after the other
         late = np.flatnonzero(np.diff(chunk.arrival, prepend=self._latest) < 0)
         self._latest = int(chunk.arrival[-1])
         if len(late):
@@ -293,12 +294,12 @@ def open_log(
             if not rows.header and isinstance(rows, CsvRows):
                 names = ", ".join(found.columns.values())
                 raise InputError.one(f"{file}", f"is empty; its first line must name the columns {names}")
-            check_columns(rows, wanted(found, found.unit, texts))
+            check_columns(rows, wanted(found, found.unit, texts, rows.header))
             its_unit = _unit(rows, found)
             judge = Judge(
                 found,
                 its_unit,
-                wanted(found, its_unit, texts),
+                wanted(found, its_unit, texts, rows.header),
                 Faults(file),
                 Clock(zone_named(zone or "UTC")),
                 rules(skip_empty),
@@ -309,7 +310,8 @@ def open_log(
             raise
 
 
-MOST_GATHERED: Final = 100_000_000
+MOST_GATHERED: Final = 60_000_000
+"""Rows of a log that is held in memory: some 4 GB while it is put together."""
 
 
 def gather(log: Log) -> Chunk:

@@ -1,6 +1,6 @@
 """What the columns of a log must hold, whole columns at a time; only odd cells are read one by one (``cells``)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,13 +56,18 @@ def rules(skip_empty: bool) -> dict[str, Rule]:
     }
 
 
-def wanted(form: Form, unit: str, texts: bool) -> dict[str, Column]:
-    """Name the columns that are read, by role; those of text that only tell who it was, where asked for."""
+def wanted(form: Form, unit: str, texts: bool, header: Sequence[str]) -> dict[str, Column]:
+    """Name the columns that are read, by role; those of text that only tell who it was, where asked for.
+
+    A number that may be absent is read where the header, or the first object, has it.
+    """
     found = {}
     for role, name in {**form.columns, **form.optional}.items():
         kind = TEXT if role in _TEXTS else INSTANT if role == "arrival" and unit == "datetime" else NUMBER
-        if kind != TEXT or texts or role in form.left_out:
-            found[role] = Column(name, kind, role in form.optional)
+        optional = role in form.optional
+        read = texts or role in form.left_out if kind == TEXT else name in header or not optional
+        if read:
+            found[role] = Column(name, kind, optional)
     return found
 
 

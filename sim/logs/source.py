@@ -29,13 +29,13 @@ class Limits:
     line_bytes : int
         The longest row: more is no row of a log but a bomb, a binary file or a quote that is never closed.
     ratio : int
-        How many times its size a file may unpack to, once it is past ``free_bytes``; gzip reaches 1,032, logs 5 to 50.
+        How many times its size a file may unpack to, once it is past ``free_bytes``; gzip reaches 1,032, logs 3 to 30.
     free_bytes : int
         What any file may unpack to.
     """
 
     line_bytes: int = 16 << 20
-    ratio: int = 250
+    ratio: int = 100
     free_bytes: int = 256 << 20
 
 

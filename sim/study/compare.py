@@ -247,6 +247,7 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
         if listed.dropped:
             text = f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"
             found.append(("jobs_beyond_horizon", text))
+        found += [("rows_left_out", f"class `{name}`: its log has {each} that are left out") for each in listed.missing]
     needed = replications_needed(0.95, experiment.scenario.confidence)
     if replications == 1:
         found.append(("one_replication", "one replication: no interval is available"))

@@ -30,6 +30,8 @@ class RequestList:
         tell: then the class's ``cached_share`` counts.
     dropped : int
         Requests that were left out because they arrive at the horizon or later.
+    missing : tuple of str
+        Rows that the log has and that were left out, such as failures.
     resampling : Resampling, optional
         How those of a replication are drawn; None where they are the same in each.
     """
@@ -39,6 +41,7 @@ class RequestList:
     output: Ticks
     cached: Ticks | None = None
     dropped: int = 0
+    missing: tuple[str, ...] = ()
     resampling: Resampling | None = None
 
     def expected(self, horizon: int) -> float:
@@ -63,7 +66,9 @@ class RequestList:
     def _rows(self, rows: Ticks, arrival: Ticks, dropped: int = 0) -> "RequestList":
         """Take some rows, and when each arrives."""
         cached = None if self.cached is None else self.cached[rows]
-        return RequestList(arrival, self.prompt[rows], self.output[rows], cached, dropped, self.resampling)
+        return RequestList(
+            arrival, self.prompt[rows], self.output[rows], cached, dropped, self.missing, self.resampling
+        )
 
 
 def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
@@ -86,8 +91,8 @@ def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
         chunk = gather(log)
     rows, arrival = placed(chunk, log.dated, trace)
     tokens = {name: chunk.columns[name][rows].astype(np.int64) for name in chunk.columns}
-    drawn = resampling(file, trace, arrival)
-    return RequestList(arrival, tokens["prompt"], tokens["output"], tokens.get("cached"), resampling=drawn)
+    drawn, missing = resampling(file, trace, arrival), tuple(log.missing)
+    return RequestList(arrival, tokens["prompt"], tokens["output"], tokens.get("cached"), 0, missing, drawn)
 
 
 def _from_rows(requests: InferenceClass) -> RequestList:

@@ -27,6 +27,8 @@ class Listed:
         GPUs needed at once.
     dropped : int
         Jobs that were left out because they arrive at the horizon or later.
+    missing : tuple of str
+        Rows that the log has and that were left out, such as failures.
     resampling : Resampling, optional
         How those of a replication are drawn; None where they are the same in each.
     """
@@ -36,6 +38,7 @@ class Listed:
     tokens_millions: Floats
     gpus: Ticks
     dropped: int = 0
+    missing: tuple[str, ...] = ()
     resampling: Resampling | None = None
 
     def expected(self, horizon: int) -> float:
@@ -60,7 +63,7 @@ class Listed:
     def _rows(self, rows: Ticks, arrival: Ticks, dropped: int = 0) -> "Listed":
         """Take some rows, and when each arrives."""
         sizes = (self.service_hours[rows], self.tokens_millions[rows], self.gpus[rows])
-        return Listed(arrival, *sizes, dropped, self.resampling)
+        return Listed(arrival, *sizes, dropped, self.missing, self.resampling)
 
 
 def _form(trace: Trace) -> Form | str:

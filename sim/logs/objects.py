@@ -1,17 +1,18 @@
 """Lines of JSON as rows: one object a line. Not here: any rule of a cell."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from sim.faults import InputError, nearest
 from sim.logs.raw import Column, Raw, Trouble
-from sim.logs.scan import READ, TEXT, UNREAD
+from sim.logs.scan import NUMBER, READ, TEXT, UNREAD
 from sim.logs.source import Source
 
 _EXACT: Final = 2**53
+_BLANKS: Final = " \t\r\n"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -22,12 +23,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once)
+"""Made once: ``json.loads`` would make one a line."""
+
+
 def _object(line: str) -> dict[str, Any]:
-    """Read a line as a JSON object."""
+    """Read a line, without blanks around it, as a JSON object."""
     try:
-        found = json.loads(line, object_pairs_hook=_once)
+        found, end = _DECODER.raw_decode(line)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    if end < len(line):
+        _DECODER.decode(line)  # says what is wrong
     if not isinstance(found, dict):
         raise ValueError("it is no object in braces")
     return found
@@ -62,7 +69,7 @@ class JsonRows:
             text = source.peek(len(source.data)).lstrip()
             end = text.find(b"\n")
             if end >= 0 or source.final:
-                return text[: end if end >= 0 else len(text)].decode()
+                return text[: end if end >= 0 else len(text)].decode().strip(_BLANKS)
             source.fill()
 
     def first(self, name: str) -> str | None:
@@ -84,27 +91,28 @@ class JsonRows:
     def _raw(self, texts: list[str], line: int, wanted: Mapping[str, Column]) -> Raw:
         """Put the objects of some lines together."""
         lines: list[int] = []
-        found: list[dict[str, Any]] = []
+        rows: list[tuple[Any, ...]] = []
         troubles: list[Trouble] = []
+        names = [column.name for column in wanted.values()]
+        there = set(names)
         for number, text in enumerate(texts, line):
-            if not text.strip():
+            if not (bare := text.strip(_BLANKS)):
                 continue
-            where = f"{self.file}:{number}"
             try:
-                each = _object(text)
+                each = _object(bare)
             except ValueError as error:
-                each = {}
-                troubles.append((len(found), 0, where, f"is not a request in JSON: {error}"))
-            else:
-                for role, column in wanted.items():
-                    if column.name not in each and not column.optional:
-                        way_out = f"; {nearest(column.name, each)}" if each else ""
-                        troubles.append((len(found), 0, where, f"has no key {column.name!r} (for {role}){way_out}"))
+                troubles.append((len(rows), 0, f"{self.file}:{number}", f"is not a request in JSON: {error}"))
+                each = dict.fromkeys(names)
+            for role, column in wanted.items() if not each.keys() >= there else ():
+                if column.name not in each and not column.optional:
+                    way_out = f"; {nearest(column.name, each)}" if each else ""
+                    text = f"has no key {column.name!r} (for {role}){way_out}"
+                    troubles.append((len(rows), 0, f"{self.file}:{number}", text))
             lines.append(number)
-            found.append(each)
-        good = np.ones(len(found), np.bool_)
+            rows.append(tuple(map(each.get, names)))
+        good = np.ones(len(rows), np.bool_)
         good[[row for row, *_ in troubles]] = False
-        values = {role: [row.get(column.name) for row in found] for role, column in wanted.items()}
+        values = dict(zip(wanted, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
         numbers = {role: _numbers(values[role], column) for role, column in wanted.items()}
         return Raw(
             np.array(lines, np.int64),
@@ -124,13 +132,22 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _numbers(values: list[Any], column: Column) -> tuple[Any, Any]:
+def _numbers(values: Sequence[Any], column: Column) -> tuple[Any, Any]:
     """Take the numbers among values as they are; number texts so that equal ones are found."""
     if column.kind == TEXT:
         codes: dict[str, int] = {}
         coded = [codes.setdefault(_text(value), len(codes)) for value in values]
         return np.array(coded, np.float64), np.full(len(values), READ, np.uint8)
+    count = len(values)
+    if column.kind != NUMBER:
+        return np.zeros(count), np.full(count, UNREAD, np.uint8)
+    if set(map(type, values)) <= {int, float}:
+        try:
+            found = np.array(values, np.float64)
+        except OverflowError:
+            pass
+        else:
+            return found, np.where(np.abs(found) < _EXACT, READ, UNREAD).astype(np.uint8)
     plain = [type(value) is float or (type(value) is int and -_EXACT < value < _EXACT) for value in values]
-    plain = [each and column.kind == 0 for each in plain]
     numbers = [value if each else 0.0 for value, each in zip(values, plain, strict=True)]
     return np.array(numbers, np.float64), np.where(plain, READ, UNREAD).astype(np.uint8)

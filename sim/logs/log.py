@@ -301,7 +301,7 @@ def open_log(
                 its_unit,
                 wanted(found, its_unit, texts, rows.header),
                 Faults(file),
-                Clock(zone_named(zone or "UTC")),
+                Clock(zone_named(zone or "UTC"), in_order=not sort),
                 rules(skip_empty),
             )
             return Log(rows, found, its_unit, judge, skip_empty, sort)

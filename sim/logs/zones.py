@@ -1,8 +1,9 @@
 """Local time to UTC, where times carry no offset. Not here: how times are written (``cells``).
 
 Where the clocks go back, an hour comes twice: a time in it is the first of the two, unless the row would then stand
-before the row above it, which tells that it is the second. Where they go forward, an hour is skipped: a time in it is
-refused. Offsets of less than a minute, which no zone has used since 1972, are of no concern.
+before the row above it, which tells that it is the second (in a file that is in order; else it is the first). Where
+they go forward, an hour is skipped: a time in it is refused. Offsets of less than a minute, which no zone has used
+since 1972, are of no concern.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,8 @@ def _offset(local: datetime, zone: ZoneInfo, fold: int) -> int:
 class Clock:
     """Turns local times of one zone into UTC, row after row of a file."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self.zone = zone
+    def __init__(self, zone: ZoneInfo, in_order: bool = True) -> None:
+        self.zone, self.in_order = zone, in_order
         self._hours: dict[int, int | None] = {}
         self._latest = -(2**62)
 
@@ -71,7 +72,7 @@ class Clock:
         early, late = (local - _offset(stated, self.zone, fold) * TICKS_PER_SECOND for fold in (0, 1))
         there = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=early)
         skipped = there.astimezone(self.zone).replace(tzinfo=None, fold=0) != stated
-        return (late if early < above else early), skipped
+        return (late if self.in_order and early < above else early), skipped
 
 
 def to_local(utc: Ticks, zone: ZoneInfo) -> Ticks:

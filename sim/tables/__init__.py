@@ -1,5 +1,6 @@
 """Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
 
+from sim.tables.backtest import BACKTEST_HEAD, backtest_rows, backtest_text
 from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
 from sim.tables.study import study_text, verdict
@@ -8,8 +9,11 @@ from sim.tables.verify import verify_text
 from sim.tables.words import grid_text, inputs_text, number, percent, with_interval
 
 __all__ = [
+    "BACKTEST_HEAD",
     "PRICE_HEAD",
     "as_csv",
+    "backtest_rows",
+    "backtest_text",
     "break_even_text",
     "grid_text",
     "inputs_text",

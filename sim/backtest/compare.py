@@ -144,7 +144,8 @@ def _quantities(plan: Plan, scenario: Scenario, outcome: Outcome, spot_usd: Floa
     gpus = plan.all_gpus * scenario.counted_hours
     found: dict[str, Json] = {line: {} for line in COMPARED}
     found["held"] = {"node hours": np.full(replications, held), "GPU hours": np.full(replications, gpus)}
-    if not np.isnan(tokens).any():
+    by_tokens = plan.api is None or plan.api.reserved is None  # units held are paid by the hour
+    if by_tokens and not np.isnan(tokens).any():
         found["api"] = {"tokens": tokens}
     hired = outcome.memo[:, HIRED_PAID_H]
     tuning = plan.hired_tuning

@@ -143,6 +143,28 @@ def test_the_batch_tier_takes_the_classes_that_can_wait():
     assert not [entry for entry in study.result["warnings"] if entry["code"] == "unfinished"]
 
 
+OFFER = {"inference_offer": "together_llama_31_8b", "batch": {"turnaround_hours": 2}}
+
+
+def test_batch_prices_are_those_of_the_offer():
+    study = run(scenario(LISTED, {"workload.chat.deadline_hours": 24, API: OFFER}), 1)
+    assert bill(study) == {"api": 2200 * 0.09e-6}  # half of 0.18 USD a million
+    told = [entry for entry in study.result["plans"]["api"]["inputs"] if "batch (together" in entry["what"]]
+    assert [entry["value"] for entry in told] == [0.09] * 3
+    assert all("Batch API" in entry["source"] for entry in told)
+
+
+def test_batch_prices_are_refused_before_there_was_a_tier(tmp_path):
+    older = {API: OFFER | {"inference_offer": "openai_gpt_4_8k_2023_03"}, "price_date": "2024-01-01"}
+    (line,) = faults(LISTED, tmp_path, {"workload.chat.deadline_hours": 24, **older})
+    assert "no batch price of openai_gpt_4_8k_2023_03 is known as early as 2024-01-01" in line
+
+
+def test_a_unit_of_the_price_book():
+    units = {"units": 1, "tokens_per_minute_per_unit": 60_000, "unit": "azure_ptu", "rate": "hourly"}
+    assert one(reserved=units).result["plans"]["api"]["api"]["reserved"]["usd"].value == pytest.approx(2 * 0.24)
+
+
 def test_a_deadline_is_judged_and_a_shorter_one_is_not_batched():
     batch = {"discount": 0.5, "turnaround_hours": 25}
     other = {
@@ -258,6 +280,11 @@ def test_the_api_is_there_for_its_share_of_the_time():
             "reserved",
             {"units": 1, "tokens_per_minute_per_unit": 5, "usd_per_unit_h": 1, "beyond": "wait"},
             "must hold the 1,000 tokens of a request of `chat` at one time, got 5",
+        ),
+        (
+            "reserved",
+            {"units": 1, "tokens_per_minute_per_unit": 60_000, "unit": "azure_ptu", "rate": "weekly"},
+            "choose from unit: azure_ptu, rate: hourly",
         ),
         ("outages", {"up_hours": 0, "down_hours": 0}, "must bring fewer turns within horizon_days"),
     ],

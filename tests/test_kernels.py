@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 MODES = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK")
 ON_KERNELS = [
     "tests/test_fleet.py",
+    "tests/test_api.py",
     "tests/test_money.py",
     "tests/test_estimate.py",
     "tests/test_study.py::test_a_fold_by_hand",

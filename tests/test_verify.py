@@ -10,7 +10,7 @@ from sim import fleet
 from sim.faults import InputError
 from sim.jobs import API, HELD, HIRED
 from sim.units import NEVER
-from sim.verify import elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
+from sim.verify import api_worlds, elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
 from sim.verify.cases import read_cases, shipped
 from sim.verify.probes import OF_FLEET, OF_JOBS, OF_PAIR, OF_ROW, estimate, wish
 from sim.verify.rule import judge
@@ -110,13 +110,14 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
     monkeypatch.setattr(worlds, "QUICK", 20)
     monkeypatch.setattr(elastic_worlds, "QUICK", 8)
     monkeypatch.setattr(serving_worlds, "QUICK", 5)
+    monkeypatch.setattr(api_worlds, "QUICK", 5)
     seen = []
     text = CASE + "- {id: later, not_covered: needs serving}\n"
     found = verify(cases(tmp_path, text), quick=True, jobs=1, progress=lambda *done: seen.append(done))
     assert list(found["cases"][0]) == ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
     assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS), 0)
     assert found["not_covered"] == [{"id": "later", "reason": "needs serving"}]
-    kinds = ((worlds, 20), (elastic_worlds, 8), (serving_worlds, 5))
+    kinds = ((worlds, 20), (elastic_worlds, 8), (serving_worlds, 5), (api_worlds, 5))
     assert found["reference_rows"] == sum(kind.compare(range(count))[0] for kind, count in kinds) > 800
     assert found["rows_differing"] == 0
     assert seen[-1][0] == seen[-1][1]
@@ -532,9 +533,9 @@ def test_the_elastic_scenario_has_what_it_promises():
 
 
 def test_the_mixed_scenario_has_what_it_promises():
-    counts = np.zeros(5, np.int64)
+    counts = np.zeros(6, np.int64)
     for _, _, rows in invariants._requests_served():
-        counts += np.bincount(rows.outcome, minlength=5)
+        counts += np.bincount(rows.outcome, minlength=6)
         counts[HIRED] += np.count_nonzero(rows.preempted)  # no request is hired for
     assert (counts > 50).all()
 

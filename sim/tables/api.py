@@ -17,9 +17,9 @@ _HEAD = (
 )
 _WORDS = """\
 Answered: share of all requests, by replicas or the API; given up: after their last retry; late: after their deadline.
-Attempts and retried: of requests handed to the API. Throttled: share of the plan's attempts that a limit refused.
-USD/1000 answered: the cost of all requests over those answered. Reserved used: share of the tokens that reserved units
-could take."""
+Attempts and retried: of requests handed to the API. TTFT: of those answered, retries and all. Throttled: share of the
+plan's attempts that a limit refused. USD/1000 answered: the cost of all requests over those answered. Reserved used:
+share of the tokens that reserved units could take."""
 
 
 def api_text(plans: Json) -> list[str]:

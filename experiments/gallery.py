@@ -19,6 +19,7 @@ KEPT = {
     "provider_scale.py": ("provider_scale",),
     "spot_checkpoints.py": ("spot_checkpoints",),
     "night_fill.py": ("night_fill",),
+    "bursts.py": ("bursts",),
 }
 
 

@@ -243,7 +243,7 @@ class Weibull(_ByMean):
         return _gamma_share(1.0, power), self.mean * _gamma_share(1 + inverse, power)
 
 
-class _HeavyTailed(_ByMean):
+class HeavyTailed(_ByMean):
     """A law whose tail falls like a power: ``alpha`` is its index; at 2 or below the variance is infinite."""
 
     alpha: TailIndex
@@ -254,7 +254,7 @@ class _HeavyTailed(_ByMean):
         return self.alpha <= 2 and math.isinf(self.range[1])
 
 
-class Lomax(_HeavyTailed):
+class Lomax(HeavyTailed):
     """Lomax (Pareto from 0 on): P(X > x) = (1 + x / scale)^-alpha, scale = mean (alpha - 1)."""
 
     law: Literal["lomax"]
@@ -270,7 +270,7 @@ class Lomax(_HeavyTailed):
         return 1 - grown**-alpha, self.mean * (1 - grown ** (1 - alpha)) - value * grown**-alpha
 
 
-class Pareto(_HeavyTailed):
+class Pareto(HeavyTailed):
     """Pareto from its least value on: P(X > x) = (least / x)^alpha, least = mean (alpha - 1) / alpha."""
 
     law: Literal["pareto"]

@@ -26,6 +26,7 @@ from sim.scenario.quantity import (
     Share,
     Slug,
 )
+from sim.scenario.tails import redrawn
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
 
@@ -151,10 +152,10 @@ class Scenario(Part):
         return nodes * (plan.gpus_per_node // int(size) * int(size))
 
     def inputs(self) -> list[Input]:
-        """List everything that the numbers rest on, each once: paces of the work, prices of the plans."""
+        """List what the numbers rest on, each once: paces of the work, prices of the plans, what laws leave out."""
         paces = [entry for name, each in self.workload.items() for entry in each.inputs(name)]
         prices = [entry for plan in self.plans.values() for entry in plan.inputs(self.price_date)]
-        return list(dict.fromkeys(paces + prices))
+        return list(dict.fromkeys([*paces, *prices, *redrawn(self)]))
 
     def impossible(self) -> Refusals:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""

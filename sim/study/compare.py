@@ -9,6 +9,7 @@ from sim.catalog import STALE_DAYS
 from sim.estimate import Estimate, mean, replications_needed, share
 from sim.scenario import Plan, Scenario
 from sim.scenario.arrivals import mean_rate
+from sim.scenario.tails import tail_warnings
 from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome
 from sim.units import SECONDS_PER_HOUR, Floats
@@ -242,13 +243,14 @@ def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     """List what a reader must know before the numbers are used: pairs of a code and a text."""
-    found = [*_plan_warnings(experiment.scenario), *_price_warnings(experiment.scenario)]
+    scenario = experiment.scenario
+    found = [*_plan_warnings(scenario), *_price_warnings(scenario), *tail_warnings(scenario)]
     for name, listed in (experiment.listed | experiment.logs).items():
         if listed.dropped:
             text = f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"
             found.append(("jobs_beyond_horizon", text))
         found += [("rows_left_out", f"class `{name}`: its log has {each} that are left out") for each in listed.missing]
-    needed = replications_needed(0.95, experiment.scenario.confidence)
+    needed = replications_needed(0.95, scenario.confidence)
     if replications == 1:
         found.append(("one_replication", "one replication: no interval is available"))
     elif needed > replications:

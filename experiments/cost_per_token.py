@@ -101,7 +101,8 @@ def short_runs(chat: sim.Scenario, rate: float) -> tuple[float, float, float]:
     The runs follow each other on one node, each after the last has ended; what a run costs is its own length.
     """
     generator = np.random.default_rng(0)
-    prompt, output = chat.chats["chat"].tokens.pairs[0] if chat.chats["chat"].tokens else (512, 256)
+    tokens = chat.chats["chat"].tokens
+    prompt, output = tokens.pairs[0] if tokens is not None and tokens.pairs else (512, 256)
     apart = RUN_REQUESTS / rate * 1.5 + 600
     starts = [
         run * apart + np.cumsum(generator.exponential(1 / rate, RUN_REQUESTS)).clip(0, apart - 300)

@@ -82,11 +82,13 @@ def runnable_from(out: Path, scenario: Scenario, seed: int, vary: dict[str, Any]
     """Write a scenario out so that it gives the same results when it is run from a folder: with its seed and files."""
 
     def moved(each: Any) -> Any:
-        """Let something find its log from the folder."""
-        if each.trace is None:
-            return each
-        file = os.path.relpath(scenario.folder / each.trace.file, out)
-        return each.model_copy(update={"trace": each.trace.model_copy(update={"file": file})})
+        """Let something find its files from the folder."""
+        for key in ("trace", "tokens", "sizes"):
+            part = getattr(each, key, None)
+            if part is not None and part.file is not None:
+                file = os.path.relpath(scenario.folder / part.file, out)
+                each = each.model_copy(update={key: part.model_copy(update={"file": file})})
+        return each
 
     workload = {name: moved(each) for name, each in scenario.workload.items()}
     plans = {

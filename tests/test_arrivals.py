@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worlds import ARTICLE, examples, scenario
 
 from sim.faults import InputError
-from sim.scenario.arrivals import visits
+from sim.scenario.chains import visits
 from sim.scenario.laws import law_mean
 from sim.scenario.pattern import cumulated
 from sim.study import run

@@ -5,11 +5,18 @@ from functools import partial
 
 import numpy as np
 import pytest
+from refusals import faults
 from scipy import integrate, stats
-from worlds import scenario
+from studies import CHAT
+from worlds import ARTICLE, scenario
 
+from sim.faults import InputError
+from sim.manifest import runnable_from
+from sim.scenario import load
 from sim.scenario.laws import law_mean
 from sim.study import run
+from sim.units import tick
+from sim.workload import sample, sample_requests
 from sim.workload.draws import Draws
 from sim.workload.streams import stream
 
@@ -125,3 +132,133 @@ def test_a_tail_without_variance_is_warned_of():
         told = [each["text"] for each in found if each["code"] == "heavy_tail"]
         assert bool(told) == warned
         assert all(f"`{SIZES}" in text and "no finite variance" in text for text in told)
+
+
+# Rows of a file
+
+
+LENGTHS = "prompt,output,weight\n100,10,1\n2000,500,2\n300,7,1\n"
+JOBS = "tokens,gpus\n1000,1\n2000,8\n3000,8\n"
+
+
+def chat_with(tmp_path, csv: str = LENGTHS, name: str = "lengths.csv", **settings):
+    """A chat whose lengths come from a file."""
+    (tmp_path / name).write_text(csv)
+    (tmp_path / "chat.yaml").write_text(CHAT)
+    lengths = {"prompt_tokens": None, "output_tokens": None, "tokens": {"file": name}}
+    more = {f"workload.chat.{key}": value for key, value in lengths.items()} | settings
+    return load(tmp_path / "chat.yaml", more)
+
+
+def tunes_with(tmp_path, csv: str = JOBS, sizes: dict | None = None, **settings):
+    """The article with sizes from a file."""
+    (tmp_path / "jobs.csv").write_text(csv)
+    (tmp_path / "article.yaml").write_text(ARTICLE)
+    stated = {"file": "jobs.csv", "columns": {"tokens": "tokens", "gpus": "gpus"}, "tokens_unit": "thousands"}
+    more = {SIZES: None, "workload.tuning.sizes": sizes or stated} | settings
+    return load(tmp_path / "article.yaml", more)
+
+
+def test_prompt_and_output_of_a_file_are_drawn_together(tmp_path):
+    chat = chat_with(tmp_path)
+    assert chat.chats["chat"].mean_tokens == (1100.0, 254.25)
+    assert (chat.chats["chat"].longest_listed, chat.chats["chat"].most_tokens) == (2499, 2500)
+    drawn = sample_requests(chat, 1, range(3), {})
+    pairs, counts = np.unique(np.column_stack([drawn.prompt, drawn.output]), axis=0, return_counts=True)
+    assert pairs.tolist() == [[100, 10], [300, 7], [2000, 500]]
+    n = len(drawn.prompt)
+    assert np.abs(counts - n * np.array([0.25, 0.25, 0.5])).max() < 5 * math.sqrt(n) / 2
+    listed = {"tokens": {"pairs": [[100, 10], [2000, 500], [300, 7]], "weights": [0.25, 0.5, 0.25]}}
+    same = load(
+        tmp_path / "chat.yaml",
+        {f"workload.chat.{key}": listed.get(key) for key in ("prompt_tokens", "output_tokens", "tokens")},
+    )
+    assert sample_requests(same, 1, range(3), {}).prompt.tolist() == drawn.prompt.tolist()
+
+
+def test_service_and_gpus_of_a_file_are_drawn_together(tmp_path):
+    article = tunes_with(tmp_path)
+    tuning = article.tunes["tuning"]
+    assert (tuning.mean_service_hours, tuning.gpu_sizes) == (pytest.approx(4), {1, 8})
+    assert article.offered_gpus == pytest.approx(6 / 24 * (2 * 1 + 4 * 8 + 6 * 8) / 3)
+    paths = sample(article, 1, range(2), {})
+    rows = set(zip(paths.tokens.tolist(), paths.gpus.tolist(), paths.service.tolist(), strict=True))
+    assert rows == {(1.0, 1, tick(2)), (2.0, 8, tick(4)), (3.0, 8, tick(6))}
+    other = tunes_with(
+        tmp_path,
+        "h\n30\n",
+        {"file": "jobs.csv", "columns": {"service": "h"}, "service_unit": "minutes"},
+        **{"workload.tuning.hours_per_million_tokens": None, "plans.api.api": {"usd_per_job": 1}},
+    )
+    assert (other.tunes["tuning"].mean_service_hours, other.tunes["tuning"].gpu_sizes) == (0.5, {8})
+    assert set(sample(other, 1, [0], {}).service.tolist()) == {tick(0.5)}
+
+
+def test_a_scenario_written_elsewhere_finds_its_sizes(tmp_path):
+    for made in (chat_with(tmp_path), tunes_with(tmp_path)):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "again.yaml").write_text(runnable_from(tmp_path / "out", made, 1))
+        again = load(tmp_path / "out" / "again.yaml")
+        assert again.offered_gpus == made.offered_gpus
+        assert [each.mean_tokens for each in again.chats.values()] == [each.mean_tokens for each in made.chats.values()]
+
+
+@pytest.mark.parametrize(
+    ("csv", "refusal"),
+    [
+        ("prompt,out\n1,2\n", r"lengths.csv:1: has no column 'output' (for output)"),
+        ("prompt,output\n", "has no row of sizes; it must have the columns prompt, output"),
+        ("", "is empty"),
+        ("prompt,output\n1,2\n0,3\n", "lengths.csv:3:1: prompt must be a whole number of tokens from 1"),
+        ("prompt,output\n1,nan\n", "lengths.csv:2:2: output must be"),
+        ("prompt,output\n1,2\n3\n", "lengths.csv:3: has 1 fields, the header has 2"),
+        ("prompt,output,weight\n1,2,0\n", "has a column `weight` in which every number is 0"),
+        ("prompt,output,weight\n1,2,-1\n", "lengths.csv:2:3: weight must be a number from 0"),
+        ("prompt;output\n1;2\n", "it seems to use `;`, save it with commas"),
+    ],
+)
+def test_files_of_lengths_that_are_refused(tmp_path, csv, refusal):
+    with pytest.raises(InputError) as error:
+        chat_with(tmp_path, csv)
+    assert refusal in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal"),
+    [
+        (
+            {"plans.reserved.held.p4d": {"gpus": 4, "usd_per_node_h": 1, "nodes": 1}},
+            "workload.tuning.sizes must fit plan `reserved`: jobs of 8 GPUs would block its 4 GPUs",
+        ),
+        (
+            {"workload.tuning.tokens_millions": 1},
+            "must have no `tokens_millions` law, because `sizes` are drawn from a file",
+        ),
+        (
+            {"workload.tuning.hours_per_million_tokens": None},
+            "must have `sizes.columns.service`, or `hours_per_million_tokens`",
+        ),
+        ({"workload.tuning.sizes.columns": {"gpus": "gpus"}}, "sizes.columns must have `service` or `tokens`"),
+        ({"workload.tuning.sizes.columns": {"service": "tokens"}}, "must have no `hours_per_million_tokens`"),
+        ({"workload.tuning.sizes.file": "none.csv"}, "none.csv: cannot be read: No such file"),
+        (
+            {"workload.tuning.arrivals": None, "workload.tuning.jobs": []},
+            "must have no `sizes`, because its jobs are listed",
+        ),
+    ],
+)
+def test_sizes_of_jobs_that_are_refused(tmp_path, settings, refusal):
+    with pytest.raises(InputError) as error:
+        tunes_with(tmp_path, **settings)
+    assert refusal in str(error.value)
+
+
+def test_tokens_are_pairs_or_a_file(tmp_path):
+    for tokens in ({}, {"pairs": [[1, 2]], "file": "x.csv"}, {"file": "x.csv", "weights": [1]}):
+        settings = {
+            "workload.chat.prompt_tokens": None,
+            "workload.chat.output_tokens": None,
+            "workload.chat.tokens": tokens,
+        }
+        (told,) = faults(CHAT, tmp_path, settings)
+        assert "workload.chat.tokens must have" in told

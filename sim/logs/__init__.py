@@ -3,6 +3,7 @@
 from sim.logs.cells import Faults, instant, number, whole
 from sim.logs.forms import NAMES, TICKS, TOKENS, Form, Kind, known
 from sim.logs.log import Chunk, Log, gather, open_log
+from sim.logs.sizes import read_sizes
 from sim.logs.source import Limits, readable, text_lines
 from sim.logs.zones import to_local, zone_named
 
@@ -21,6 +22,7 @@ __all__ = [
     "known",
     "number",
     "open_log",
+    "read_sizes",
     "readable",
     "text_lines",
     "to_local",

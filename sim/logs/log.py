@@ -188,7 +188,7 @@ class Log:
             )
 
 
-def _rows_of(file: Path, limits: Limits) -> Rows:
+def rows_of(file: Path, limits: Limits) -> Rows:
     """Open a file as rows, by what it begins with, not by its name."""
     source = Source(file, limits)
     try:
@@ -287,7 +287,7 @@ def open_log(
     """
     file = Path(path)
     with readable(file):
-        rows = _rows_of(file, limits or Limits())
+        rows = rows_of(file, limits or Limits())
         try:
             found = _told(columns, unit) if columns is not None else _choose(rows, form, kind)
             found = replace(found, unit=unit) if unit is not None else found

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sim.scenario.chains import unreached, visits
 from sim.scenario.continuous import Mixture
 from sim.scenario.laws import BatchLaw, Empirical, Geometric, StayLaw, law_mean
 from sim.scenario.part import Part
@@ -210,17 +211,9 @@ class MmppArrivals(_Single):
                 )
             if abs(math.fsum(row) - 1) > 1e-9:
                 raise ValueError(f"must have rows of `next` that sum to 1, got {math.fsum(row):.12g} in row {number}")
-        for number in range(count):
-            seen, todo = {number}, [number]
-            while todo:
-                reached = {place for place, chance in enumerate(rows[todo.pop()]) if chance} - seen
-                seen |= reached
-                todo += reached
-            if len(seen) < count:
-                lost = min(set(range(count)) - seen)
-                raise ValueError(
-                    f"must have a `next` that leads from every state to every other, not from {number} to {lost}"
-                )
+        if lost := unreached(rows):
+            text = "must have a `next` that leads from every state to every other"
+            raise ValueError(f"{text}, not from {lost[0]} to {lost[1]}")
 
     def _needs_rate(self) -> bool:
         return bool(self.given(*RATES))
@@ -263,27 +256,6 @@ class MmppArrivals(_Single):
     def turns_per_hour(self) -> float:
         """Mean number of changes of state an hour, of one copy."""
         return math.fsum(share / stay for share, stay in zip(self.shares, self.stays, strict=True))
-
-
-def visits(chances: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:
-    """Share of the visits that each state of an irreducible chain gets, by chances of the next state.
-
-    Sums and products of numbers above 0 alone, so nothing cancels.
-
-    References: Grassmann, Taksar, Heyman, Operations Research 33 (1985) 1107.
-    """
-    left = [list(row) for row in chances]
-    count = len(left)
-    for last in range(count - 1, 0, -1):
-        away = math.fsum(left[last][:last])
-        for row in left[:last]:
-            row[last] /= away
-            for place in range(last):
-                row[place] += row[last] * left[last][place]
-    found = [1.0]
-    for place in range(1, count):
-        found.append(math.fsum(found[k] * left[k][place] for k in range(place)))
-    return tuple(each / math.fsum(found) for each in found)
 
 
 class OnOffArrivals(_Single):

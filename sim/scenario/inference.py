@@ -1,13 +1,13 @@
 """Inference in a scenario: classes of requests, by laws, listed one by one, or from a log. Not here: who serves."""
 
-import math
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from sim.scenario.arrivals import ArrivalLaw
 from sim.scenario.inputs import Input
-from sim.scenario.laws import Part, TokenLaw, check_weights, law_mean
+from sim.scenario.joint import TokenPairs
+from sim.scenario.laws import Part, TokenLaw, law_mean
 from sim.scenario.quantity import Hours, NonNegative, PositiveCount, PositiveHours, Share, Text, Tokens
 from sim.scenario.traces import Flag, Logged
 
@@ -42,24 +42,6 @@ class RequestLog(Logged):
         if self.format is not None and self.columns is not None:
             raise ValueError("must have either `format` or `columns`, got both")
         return self
-
-
-class TokenPairs(Part):
-    """Prompt and output drawn together, from a list of pairs, alike or by weights."""
-
-    pairs: Annotated[tuple[tuple[Tokens, Tokens], ...], Field(min_length=1, max_length=100_000)]
-    weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100_000)] | None = None
-
-    @model_validator(mode="after")
-    def _weights(self) -> Self:
-        if self.weights is not None:
-            check_weights(self.weights, tuple(float(prompt) for prompt, _ in self.pairs))
-        return self
-
-    def mean(self, which: int) -> float:
-        """Mean of the prompts (0) or of the outputs (1)."""
-        weights = self.weights or (1 / len(self.pairs),) * len(self.pairs)
-        return math.fsum(weight * pair[which] for weight, pair in zip(weights, self.pairs, strict=True))
 
 
 class Adapters(Part):
@@ -98,14 +80,14 @@ class InferenceClass(Part):
         if self.arrivals is None and lengths:
             raise ValueError(f"must have no `{lengths[0]}`, because its requests are listed one by one")
         if self.arrivals is not None and lengths not in (["tokens"], ["prompt_tokens", "output_tokens"]):
-            raise ValueError("must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)")
+            raise ValueError("must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs or a file)")
         return self
 
     @property
     def mean_tokens(self) -> tuple[float, float] | None:
         """Mean prompt and output in tokens; None where the requests are listed."""
         if self.tokens is not None:
-            return self.tokens.mean(0), self.tokens.mean(1)
+            return self.tokens.mean("prompt"), self.tokens.mean("output")
         if self.prompt_tokens is None or self.output_tokens is None:
             return None
         return law_mean(self.prompt_tokens), law_mean(self.output_tokens)
@@ -119,7 +101,7 @@ class InferenceClass(Part):
     def longest_listed(self) -> int:
         """Most tokens that a listed or fixed request keeps in the cache; 0 where chance decides."""
         if self.tokens is not None:
-            return max(int(prompt) + int(output) - 1 for prompt, output in self.tokens.pairs)
+            return self.tokens.longest - 1
         return max((int(row.prompt_tokens) + int(row.output_tokens) - 1 for row in self.requests or ()), default=0)
 
     @property

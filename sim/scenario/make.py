@@ -26,7 +26,7 @@ def build(tree: Tree, folder: Path | None = None) -> Scenario:
         With all faults found, each with its place.
     """
     whole, book = bring(tree, folder or Path())
-    scenario = validated(Scenario, whole, {"book": book})
+    scenario = validated(Scenario, whole, {"book": book, "folder": folder or Path()})
     if folder is not None:
         scenario._folder = folder
     if found := [Fault(tree.where(path), f"{dotted(path)} {text}") for path, text in scenario.impossible()]:

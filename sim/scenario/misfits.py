@@ -135,12 +135,13 @@ def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> 
             f"must have something that runs class `{class_name}`: held nodes, `hired`, or an `api` that trains",
         )
         return
-    sizes = {job.gpus or job_class.gpus for job in job_class.jobs or ()} or {job_class.gpus}
+    sizes, key = job_class.gpu_sizes, "gpus" if job_class.sizes is None else "sizes"
     if (misfit := misfit_gpus(plan, max(sizes), sizes)) is not None:
-        yield ("workload", class_name, "gpus"), f"must fit plan `{path[1]}`: {misfit}"
+        yield ("workload", class_name, key), f"must fit plan `{path[1]}`: {misfit}"
     if plan.api is not None and plan.api.trains and plan.api.prices_tokens:
         unsized = any(job.tokens_millions is None for job in job_class.jobs or ())
-        unsized |= job_class.arrivals is not None and job_class.tokens_millions is None
+        by_law = job_class.arrivals is not None and job_class.tokens_millions is None
+        unsized |= by_law and (job_class.sizes is None or job_class.sizes.columns.tokens is None)
         unsized |= job_class.trace is not None and job_class.trace.roles.tokens is None
         if unsized:
             yield (

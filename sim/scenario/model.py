@@ -121,7 +121,7 @@ class Scenario(Part):
         """Tell whether each fine-tune gets hired nodes of its own at once: no friction, no node to share."""
         size = plan.gpus_per_node
         fits = all(job_class.trace is None or job_class.trace.roles.gpus is None for job_class in self.tunes.values())
-        sizes = {job.gpus or each.gpus for each in self.tunes.values() for job in each.jobs or (each,)}
+        sizes = {gpus for each in self.tunes.values() for gpus in each.gpu_sizes}
         return plan.frictionless and fits and all(gpus % size == 0 for gpus in sizes)
 
     def usable_gpus(self, plan: Plan) -> int:
@@ -143,7 +143,10 @@ class Scenario(Part):
 
     def _usable(self, plan: Plan, nodes: float) -> float:
         """Count the GPUs of so many nodes that jobs can use."""
-        gpus, sizes = nodes * plan.gpus_per_node, {job_class.gpus for job_class in self.tunes.values()}
+        gpus, sizes = (
+            nodes * plan.gpus_per_node,
+            {gpus for job_class in self.tunes.values() for gpus in job_class.gpu_sizes},
+        )
         if len(sizes) != 1 or not nodes:
             return gpus
         (size,) = sizes

@@ -2,14 +2,16 @@
 
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import model_validator
 
 from sim.scenario.arrivals import ArrivalLaw, mean_rate
 from sim.scenario.inputs import Input, stated
+from sim.scenario.joint import JobSizes
 from sim.scenario.laws import Part, SizeLaw, law_mean
 from sim.scenario.quantity import Hours, JobGpus, NonNegative, Positive, Priority, Spread, Text
 from sim.scenario.traces import Logged
-from sim.units import SECONDS_PER_HOUR
+from sim.units import SECONDS_PER_HOUR, Floats
 
 
 class JobRow(Part):
@@ -70,6 +72,7 @@ class JobClass(Part):
     hours_per_million_tokens: Positive | None = None
     tokens_per_second: Positive | None = None
     service_hours: SizeLaw | None = None
+    sizes: JobSizes | None = None
     setup_hours: Hours = 0.0
     noise_cv: Spread = 0.0
     source: Text | None = None
@@ -80,13 +83,26 @@ class JobClass(Part):
         paces = self.given("hours_per_million_tokens", "tokens_per_second")
         if len(paces) > 1:
             raise ValueError("must have only one of `hours_per_million_tokens`, `tokens_per_second`, got both")
-        if self.arrivals is not None:
+        if self.sizes is not None:
+            self._drawn_by_row(self.sizes, paces)
+        elif self.arrivals is not None:
             self.exactly_one("service_hours", "hours_per_million_tokens", "tokens_per_second")
             if paces and self.tokens_millions is None:
                 raise ValueError(f"must have `tokens_millions`, because `{paces[0]}` needs a size in tokens")
         else:
             self._listed(bool(paces))
         return self
+
+    def _drawn_by_row(self, sizes: JobSizes, paces: list[str]) -> None:
+        """Judge a class whose jobs come by a law and take their sizes from the rows of a file."""
+        if self.arrivals is None:
+            raise ValueError("must have no `sizes`, because its jobs are listed one by one")
+        if extra := self.given("service_hours", "tokens_millions"):
+            raise ValueError(f"must have no `{extra[0]}` law, because `sizes` are drawn from a file")
+        if sizes.columns.service is not None and paces:
+            raise ValueError(f"must have no `{paces[0]}`, because the column `service` tells how long jobs take")
+        if sizes.columns.service is None and not paces:
+            raise ValueError("must have `sizes.columns.service`, or `hours_per_million_tokens` or `tokens_per_second`")
 
     def _listed(self, paced: bool) -> None:
         """Judge a class whose jobs come from a list or a file."""
@@ -119,18 +135,42 @@ class JobClass(Part):
             return []
         return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {self.gpus} GPUs", self.source)]
 
+    def row_hours(self, sizes: JobSizes) -> Floats:
+        """Time on the GPUs of each row of a file of sizes, without what is set up before."""
+        columns = sizes.table.columns
+        return columns["service"] if "service" in columns else columns["tokens"] * float(self.hours_per_million or 0.0)
+
     @property
     def mean_service_hours(self) -> float | None:
         """Mean time on the GPUs; None where the jobs are listed."""
+        if self.sizes is not None:
+            return self.sizes.table.mean(self.row_hours(self.sizes)) + float(self.setup_hours)
         if self.service_hours is not None:
             return law_mean(self.service_hours) + float(self.setup_hours)
         if self.tokens_millions is not None and self.hours_per_million is not None:
             return law_mean(self.tokens_millions) * self.hours_per_million + float(self.setup_hours)
         return None
 
+    @property
+    def gpu_sizes(self) -> set[int]:
+        """Numbers of GPUs that its jobs need; of a trace only the one of jobs that state none."""
+        if self.jobs is not None:
+            return {int(job.gpus or self.gpus) for job in self.jobs}
+        if self.sizes is not None and "gpus" in self.sizes.table.columns:
+            table = self.sizes.table
+            return set(np.unique(table.possible(table.columns["gpus"])).astype(int).tolist())
+        return {int(self.gpus)}
+
+    @property
+    def mean_gpu_hours(self) -> float | None:
+        """Mean GPU hours of a job; None where the jobs are listed."""
+        hours = self.mean_service_hours
+        if hours is None or self.sizes is None or "gpus" not in self.sizes.table.columns:
+            return None if hours is None else hours * int(self.gpus)
+        table = self.sizes.table
+        return table.mean((self.row_hours(self.sizes) + float(self.setup_hours)) * table.columns["gpus"])
+
     def offered_gpus(self, horizon_hours: float) -> float | None:
         """Offered load: the mean number of GPUs that the class would keep busy; None where the jobs are listed."""
-        hours = self.mean_service_hours
-        if hours is None or self.arrivals is None:
-            return None
-        return mean_rate(self.arrivals, horizon_hours) * hours * int(self.gpus)
+        work = self.mean_gpu_hours
+        return None if work is None or self.arrivals is None else mean_rate(self.arrivals, horizon_hours) * work

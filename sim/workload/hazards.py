@@ -52,8 +52,8 @@ def first_sizes(scenario: Scenario, plan: Plan, jobs: float | None = None) -> Si
     hours, nodes, work = scenario.horizon_hours, 0.0, 0.0
     for each in scenario.tunes.values():
         come = each.arrivals.jobs_expected(hours) if each.arrivals is not None else 0.0
-        nodes += come * max(1.0, each.gpus / plan.gpus_per_node)
-        work += come * (each.mean_service_hours or 0.0) * each.gpus / plan.gpus_per_node
+        nodes += come * max(1.0, max(each.gpu_sizes) / plan.gpus_per_node)
+        work += come * (each.mean_gpu_hours or 0.0) / plan.gpus_per_node
     nodes = max(nodes, jobs or 0.0)
     if hired.lifetime_hours is not None:
         nodes += work / law_mean(hired.lifetime_hours)

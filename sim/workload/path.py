@@ -7,11 +7,34 @@ import numpy as np
 
 from sim.jobs import Paths, Terms
 from sim.scenario import JobClass, Plan, Scenario
+from sim.scenario.joint import JobSizes
 from sim.units import NEVER, Floats, Ticks, tick, to_ticks
 from sim.workload.arrivals import arrivals
-from sim.workload.draws import Draws, Open, lognormal
+from sim.workload.draws import Draws, Open, lognormal, picked
 from sim.workload.streams import stream
 from sim.workload.traces import Listed
+
+
+def _from_laws(job_class: JobClass, open_stream: Open, source: str, count: int) -> tuple[Floats, Floats | None, Ticks]:
+    """Draw the sizes of jobs from laws: service (hours), tokens (millions, if any), GPUs."""
+    gpus = np.full(count, job_class.gpus)
+    tokens = None
+    if job_class.tokens_millions is not None:
+        tokens = Draws(job_class.tokens_millions, open_stream, f"{source}/tokens").take(count)
+    if tokens is not None and job_class.hours_per_million is not None:
+        return tokens * job_class.hours_per_million, tokens, gpus
+    return Draws(job_class.service_hours, open_stream, f"{source}/service").take(count), tokens, gpus
+
+
+def _from_rows(
+    job_class: JobClass, sizes: JobSizes, open_stream: Open, source: str, count: int
+) -> tuple[Floats, Floats | None, Ticks]:
+    """Draw the sizes of jobs from the rows of a file, each row whole."""
+    table = sizes.table
+    rows = picked(open_stream(f"{source}/row").random(count), len(table), table.weights)
+    columns = {role: values[rows] for role, values in table.columns.items()}
+    gpus = columns["gpus"].astype(np.int64) if "gpus" in columns else np.full(count, job_class.gpus)
+    return job_class.row_hours(sizes)[rows], columns.get("tokens"), gpus
 
 
 def _drawn(
@@ -19,26 +42,22 @@ def _drawn(
 ) -> tuple[Ticks, Floats, Floats | None, Ticks]:
     """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions, if any), GPUs."""
     source = f"workload.{name}"
+    tokens: Floats | None
     if listed is not None:
         listed = listed.drawn(open_stream, source, horizon)
-        arrival, tokens = listed.arrival, listed.tokens_millions
-        service = listed.service_hours
+        arrival, service, tokens, gpus = listed.arrival, listed.service_hours, listed.tokens_millions, listed.gpus
         if job_class.hours_per_million is not None:
             service = np.where(np.isnan(service), tokens * job_class.hours_per_million, service)
     else:
         arrival = arrivals(job_class.arrivals, open_stream, f"{source}/arrivals", horizon)
-        tokens = None
-        if job_class.tokens_millions is not None:
-            tokens = Draws(job_class.tokens_millions, open_stream, f"{source}/tokens").take(len(arrival))
-        if tokens is not None and job_class.hours_per_million is not None:
-            service = tokens * job_class.hours_per_million
+        if job_class.sizes is not None:
+            service, tokens, gpus = _from_rows(job_class, job_class.sizes, open_stream, source, len(arrival))
         else:
-            service = Draws(job_class.service_hours, open_stream, f"{source}/service").take(len(arrival))
+            service, tokens, gpus = _from_laws(job_class, open_stream, source, len(arrival))
     if job_class.setup_hours > 0:
         service = service + job_class.setup_hours
     if job_class.noise_cv > 0:
         service = service * lognormal(open_stream(f"{source}/noise"), job_class.noise_cv, len(service))
-    gpus = np.full(len(arrival), job_class.gpus) if listed is None else listed.gpus
     return arrival, service, tokens, gpus
 
 

@@ -273,7 +273,7 @@ def replay_of(scenario: Scenario, plan: Plan) -> Replay | None:
     slots = len(made.slots) if hired.most_nodes is None else min(len(made.slots), hired.most_nodes)
     gpus = (plan.nodes + plan.lent + slots) * plan.gpus_per_node
     for name, job_class in scenario.tunes.items():
-        if job_class.gpus > gpus:
-            text = f"jobs of {job_class.gpus} GPUs of class `{name}` would block its {gpus} GPUs for ever"
+        if (most := max(job_class.gpu_sizes)) > gpus:
+            text = f"jobs of {most} GPUs of class `{name}` would block its {gpus} GPUs for ever"
             raise InputError.one(f"{file}", f"{text}, for it never has more than {len(made.slots)} nodes up")
     return made

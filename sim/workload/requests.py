@@ -55,9 +55,9 @@ def _lengths(
     if listed is not None:
         prompt[:], output[:] = listed.prompt, listed.output
     elif requests.tokens is not None:
-        pairs = np.array(requests.tokens.pairs, dtype=np.int64)
-        which = picked(open_stream(f"{source}/pair").random(len(prompt)), len(pairs), requests.tokens.weights)
-        prompt[:], output[:] = pairs[which, 0], pairs[which, 1]
+        table = requests.tokens.table
+        which = picked(open_stream(f"{source}/pair").random(len(prompt)), len(table), table.weights)
+        prompt[:], output[:] = table.columns["prompt"][which], table.columns["output"][which]
     else:
         _tokens(requests.prompt_tokens, open_stream, f"{source}/prompt", prompt)
         _tokens(requests.output_tokens, open_stream, f"{source}/output", output)

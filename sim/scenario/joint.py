@@ -1,0 +1,145 @@
+"""Sizes that are drawn together, row by row: of a list, or of a file. Not here: drawing (``workload``)."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+
+from sim.faults import InputError
+from sim.logs import TICKS, TOKENS, read_sizes
+from sim.scenario.part import Part, check_weights
+from sim.scenario.quantity import Share, Text, Tokens
+from sim.units import TICKS_PER_HOUR, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Rows of sizes, drawn alike or by weights.
+
+    Attributes
+    ----------
+    columns : dict of float64[n]
+        By what they are.
+    weights : float64[n], optional
+        Chances of the rows, of sum 1.
+    """
+
+    columns: dict[str, Floats]
+    weights: Floats | None = None
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(next(iter(self.columns.values())))
+
+    def mean(self, values: Floats) -> float:
+        """Mean of what is worked out from each row."""
+        chances = np.full(len(self), 1 / len(self)) if self.weights is None else self.weights
+        return math.fsum((chances * values).tolist())
+
+    def possible(self, values: Floats) -> Floats:
+        """Take the values of the rows that may be drawn."""
+        return values if self.weights is None else values[self.weights > 0]
+
+
+def _folder(info: ValidationInfo) -> Path:
+    """Find the folder that file names start from."""
+    context = info.context
+    return Path(context.get("folder", "")) if isinstance(context, dict) else Path()
+
+
+def _joint(file: Path, columns: dict[str, str]) -> Joint:
+    """Read rows of sizes; a column ``weight`` says how often each is wanted, in any unit."""
+    found = dict(read_sizes(file, columns, {"weight": "weight"}))
+    weights = found.pop("weight", None)
+    if weights is None:
+        return Joint(found)
+    whole = math.fsum(weights.tolist())
+    if not whole > 0:
+        raise InputError.one(f"{file}", "has a column `weight` in which every number is 0")
+    return Joint(found, weights / whole)
+
+
+class TokenPairs(Part):
+    """Prompt and output drawn together: from a list of pairs, alike or by weights, or from the rows of a file.
+
+    The file has the columns ``prompt`` and ``output``, in tokens, and perhaps ``weight``.
+    """
+
+    pairs: Annotated[tuple[tuple[Tokens, Tokens], ...], Field(min_length=1, max_length=100_000)] | None = None
+    weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100_000)] | None = None
+    file: Text | None = None
+    _table: Joint = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> Self:
+        self.exactly_one("pairs", "file")
+        if self.pairs is None:
+            if self.weights is not None:
+                raise ValueError("must have the weights of a `file` in its column `weight`")
+            self._table = _joint(_folder(info) / str(self.file), {"prompt": "prompt", "output": "output"})
+            return self
+        if self.weights is not None:
+            check_weights(self.weights, tuple(float(prompt) for prompt, _ in self.pairs))
+        prompt, output = np.array(self.pairs, np.float64).T
+        self._table = Joint(
+            {"prompt": prompt, "output": output}, None if self.weights is None else np.array(self.weights)
+        )
+        return self
+
+    @property
+    def table(self) -> Joint:
+        """The rows: ``prompt`` and ``output``, in tokens."""
+        return self._table
+
+    def mean(self, which: Literal["prompt", "output"]) -> float:
+        """Mean of the prompts or of the outputs."""
+        return self.table.mean(self.table.columns[which])
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a pair, prompt and output."""
+        columns = self.table.columns
+        return int(self.table.possible(columns["prompt"] + columns["output"]).max())
+
+
+class SizeColumns(Part):
+    """Which columns of a file of sizes hold what."""
+
+    service: Text | None = None
+    tokens: Text | None = None
+    gpus: Text | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.given("service", "tokens"):
+            raise ValueError("must have `service` or `tokens`")
+        return self
+
+
+class JobSizes(Part):
+    """Service, tokens and GPUs of jobs drawn together, from the rows of a file, alike or by its column ``weight``."""
+
+    file: Text
+    columns: SizeColumns
+    service_unit: Literal["hours", "minutes", "seconds"] = "hours"
+    tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
+    _table: Joint = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> Self:
+        read = _joint(_folder(info) / self.file, self.columns.model_dump(exclude_none=True))
+        units = {
+            "service": TICKS[self.service_unit] / TICKS_PER_HOUR,
+            "tokens": TOKENS[self.tokens_unit] * 1e-6,
+            "gpus": 1.0,
+        }
+        self._table = Joint({role: values * units[role] for role, values in read.columns.items()}, read.weights)
+        return self
+
+    @property
+    def table(self) -> Joint:
+        """The rows: ``service`` in hours, ``tokens`` in millions, ``gpus``; those that the file has."""
+        return self._table

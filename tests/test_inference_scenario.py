@@ -97,8 +97,12 @@ def test_means_and_longest_of_a_class():
         ("chat.requests", [], "must have exactly one of `arrivals`, `requests`, `trace`, got arrivals and"),
         ("chat.arrivals", None, "must have exactly one of `arrivals`, `requests`, `trace`, got none"),
         ("chat.arrivals.rate_per_day", 9, "must have exactly one of `rate_per_day`, `rate_per_second`"),
-        ("chat.output_tokens", None, "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)"),
-        ("chat.tokens", {"pairs": [[1, 1]]}, "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs)"),
+        ("chat.output_tokens", None, "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs or a file)"),
+        (
+            "chat.tokens",
+            {"pairs": [[1, 1]]},
+            "must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs or a file)",
+        ),
         ("chat.prompt_tokens.law", "cauchy", "chat.prompt_tokens must have a known law; choose from"),
         ("chat.prompt_tokens.cv", -1, "prompt_tokens.cv must be 0 or a number from 0.001 to 100, got -1"),
         (

@@ -3,16 +3,18 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from sim.faults import InputError
-from sim.logs import TICKS, TOKENS, read_sizes
 from sim.scenario.part import Part, check_weights
 from sim.scenario.quantity import Share, Text, Tokens
-from sim.units import TICKS_PER_HOUR, Floats
+from sim.units import Floats
+
+_HOURS = {"hours": 1.0, "minutes": 1 / 60, "seconds": 1 / 3600}
+_MILLIONS = {"tokens": 1e-6, "thousands": 1e-3, "millions": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,13 @@ class Joint:
 
     columns: dict[str, Floats]
     weights: Floats | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the rows are the same: scenarios that draw from them are compared."""
+        if not isinstance(other, Joint):
+            return NotImplemented
+        mine, its = (dict[str, Any](each.columns, weights=each.weights) for each in (self, other))
+        return mine.keys() == its.keys() and all(np.array_equal(values, its[role]) for role, values in mine.items())
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -52,6 +61,8 @@ def _folder(info: ValidationInfo) -> Path:
 
 def _joint(file: Path, columns: dict[str, str]) -> Joint:
     """Read rows of sizes; a column ``weight`` says how often each is wanted, in any unit."""
+    from sim.logs import read_sizes  # here, for it brings the compiler, which takes longer than to judge a scenario
+
     found = dict(read_sizes(file, columns, {"weight": "weight"}))
     weights = found.pop("weight", None)
     if weights is None:
@@ -131,11 +142,7 @@ class JobSizes(Part):
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Self:
         read = _joint(_folder(info) / self.file, self.columns.model_dump(exclude_none=True))
-        units = {
-            "service": TICKS[self.service_unit] / TICKS_PER_HOUR,
-            "tokens": TOKENS[self.tokens_unit] * 1e-6,
-            "gpus": 1.0,
-        }
+        units = {"service": _HOURS[self.service_unit], "tokens": _MILLIONS[self.tokens_unit], "gpus": 1.0}
         self._table = Joint({role: values * units[role] for role, values in read.columns.items()}, read.weights)
         return self
 

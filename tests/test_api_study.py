@@ -225,6 +225,33 @@ def test_the_account_does_not_mind_which_classes_make_a_pool():
     assert np.array_equal(*seen)
 
 
+@pytest.mark.parametrize(
+    ("keys", "load"),
+    [
+        ({"limits": {"requests_per_minute": 60}}, 2),
+        ({"limits": {"tokens_per_minute": 60_000}}, 4),
+        ({"limits": {"requests_per_minute": 10**4, "tokens_per_minute": 240_000}}, 1),
+        ({"limits": {"tokens_per_minute": 400_000}}, None),
+        ({"limits": {"tokens_per_minute": 60_000}, "reserved": {"units": 6}}, None),
+        ({"reserved": {"units": 1}}, None),
+        ({"reserved": {"units": 3, "beyond": "wait"}}, 4 / 3),
+    ],
+)
+def test_an_account_that_is_asked_for_more_than_it_lets_pass_is_warned_of(keys, load):
+    # 2 requests a second of 2,000 tokens are 120 and 240,000 a minute; what goes to the batch tier does not count.
+    law = {"kind": "inference", "arrivals": {"law": "poisson", "rate_per_second": 2}}
+    law |= {"prompt_tokens": 1500, "output_tokens": 500}
+    if "reserved" in keys:
+        keys = keys | {"reserved": {"tokens_per_minute_per_unit": 60_000, "usd_per_unit_h": 1} | keys["reserved"]}
+    settings = {f"{API}.{key}": value for key, value in keys.items()}
+    batch = {f"{API}.batch": {"discount": 0.5, "turnaround_hours": 1}}
+    late = {"workload": {"chat": law, "late": law | {"deadline_hours": 24}}} | batch
+    told = [entry["text"] for entry in run(scenario(LISTED, settings | late), 1).result["warnings"]]
+    found = [text for text in told if "the rate that its API lets pass" in text]
+    assert len(found) == (load is not None)
+    assert all(f"requests come at {load:.3g} times" in text for text in found)
+
+
 def test_chance_hangs_on_no_key_of_the_plan():
     worlds = [
         sample(METERED, **{f"plans__limited__api__{key}": value})

@@ -202,6 +202,30 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
     return load
 
 
+def account_load(scenario: Scenario, plan: Plan) -> float | None:
+    """Estimate the load of a plan's API account: what is asked of it alone over what it lets pass, 1 being all of it.
+
+    None where nothing is limited, or a class lists its requests. Retries are left out, and what replicas hand over.
+    """
+    api = plan.api
+    if api is None or (api.limits is None and api.reserved is None):
+        return None
+    requests = tokens = 0.0
+    for name, each in scenario.chats.items():
+        if plan.server(name) is None and not api.batches(each.deadline_hours):
+            if each.arrivals is None or each.mean_tokens is None:
+                return None
+            rate = mean_rate(each.arrivals, scenario.horizon_hours) / 60
+            requests, tokens = requests + rate, tokens + rate * sum(each.mean_tokens)
+    limits, units = api.limits, 0.0 if api.reserved is None else float(api.reserved.tokens_per_minute)
+    if limits is None:
+        only_units = api.reserved is not None and api.reserved.beyond == "wait"
+        return tokens / units if only_units else None
+    by_tokens = 0.0 if limits.tokens_per_minute is None else tokens / (units + limits.tokens_per_minute)
+    by_requests = 0.0 if limits.requests_per_minute is None else requests / limits.requests_per_minute
+    return by_tokens if units else max(by_tokens, by_requests)
+
+
 def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tuple[str, str]]:
     """Warn of replicas that cannot carry their load, of an API that takes no time, of adapters for nothing."""
     for group_name, group in plan.all_serving.items():
@@ -214,6 +238,12 @@ def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tup
         if scale is not None and overflows and overflows <= scale.target:
             text = f"`{group_name}` hands requests over before it has enough of them to grow"
             yield "never_grows", f"plan `{name}`: {text}; raise serve.overflow_above or lower serve.autoscale.target"
+    asked = account_load(scenario, plan)
+    if asked is not None and asked >= 1:
+        text = (
+            f"requests come at {asked:.3g} times the rate that its API lets pass: many wait ever longer or are given up"
+        )
+        yield "overload", f"plan `{name}`: {text}; raise its limits or reserve more units"
     api = plan.api
     if (
         scenario.chats

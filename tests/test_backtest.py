@@ -168,6 +168,24 @@ def test_spot_and_what_was_billed(tmp_path):
     assert lines["on_demand"]["rows"] == 0
 
 
+def test_trained_tokens_count_beside_those_of_requests(tmp_path):
+    """55 jobs of 2 million tokens at 8 USD a million, and all requests at the same API."""
+    plan = "{api: {usd_per_million_tokens: 8, usd_per_million_input_tokens: 2, usd_per_million_output_tokens: 4}}"
+    told = ("--set", f"plans.now={plan}", "--set", "workload.tuning.tokens_millions=2")
+    each = compared(tmp_path, ROWS, *told)["lines"]["api"]
+    assert each["simulated_quantity"]["value"] == 671 * 110_000 + 335 * 110 + 55 * 2_000_000
+    assert each["simulated_usd"]["value"] == pytest.approx(161.04 + 335 * 240e-6 + 880)
+    assert each["by_price_usd"] + each["by_use_usd"] == pytest.approx(each["difference_usd"])
+
+
+def test_chance_gives_an_interval(tmp_path):
+    found = compared(tmp_path, ROWS, "--set", "workload.tuning.arrivals={law: poisson, rate_per_day: 2}", "--reps", 40)
+    each = found["lines"]["on_demand"]
+    low, high = each["simulated_usd"]["low"], each["simulated_usd"]["high"]
+    assert low < 56 * 60 < high  # 56 jobs a month on average, nearly all of them ended
+    assert each["by_price_usd"] == pytest.approx(0, abs=1e-6)
+
+
 def test_a_service_is_put_where_the_user_says(tmp_path):
     rows = [*ROWS, charge("5", ServiceCategory="Other", ServiceName="GPU Pool", ResourceId="a=b")]
     assert compared(tmp_path, rows, "--map", "gpu pool=held")["lines"]["held"]["invoice_usd"] == 13_445

@@ -216,7 +216,18 @@ def test_all_faults_at_once_each_with_its_line(tmp_path):
         ("skypilot", SKYPILOT.split("\n")[0].encode(), "x: holds no price that a scenario could use"),
         ("skypilot", SKYPILOT.encode() + b'"open', "is not valid CSV: "),
         ("genai", b'{"a": 1}', "x:1: is not genai-prices' data.json"),
-        ("genai", b'[{"id": "p", "models": [{"id": "m"}]}]', "has a model without `id` or `prices`"),
+        ("genai", b'[{"id": "p", "models": [{"id": "m"}]}]', "x:1: p.m.prices is not as genai-prices has it: "),
+        ("genai", b'[{"id": "p", "models": [7]}]', "x:1: p.None is not as genai-prices has it: "),
+        (
+            "genai",
+            b'[{"id": "p",\n"models": [{"id": "m", "prices": [{"prices": {}, "constraint": {"start_date": "May"}}]}]}]',
+            "start_date must be a date like 2026-10-14",
+        ),
+        (
+            "genai",
+            b'[{"id": "p", "models": [{"id": "m", "prices": {"input_mtok": [], "output_mtok": 1}}]}]',
+            "p/m.input_mtok",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )

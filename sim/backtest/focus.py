@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -41,9 +42,25 @@ _MAY_LACK: Final = (
     "ResourceId",
     "SkuId",
 )
+_NAMES: Final = ("ServiceName", "SkuId", "ResourceId")
+_TELLING: Final = (
+    "ChargeCategory",
+    "ChargeClass",
+    "CommitmentDiscountId",
+    "CommitmentDiscountStatus",
+    "ConsumedUnit",
+    "PricingCategory",
+    "PricingUnit",
+    "ServiceCategory",
+    "ServiceName",
+)
+"""What the line of a row depends on, beside what the user maps."""
+
 COSTS: Final = {"effective": "EffectiveCost", "billed": "BilledCost"}
 OTHER_MONTHS: Final = "other months"
-_NULLS, _LARGEST = ("null", "n/a", "none"), Decimal(10) ** 12
+_NULLS, _LENGTHS = ("null", "n/a", "none"), (3, 4)
+_LARGEST = Decimal(10) ** 12
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
 _LEAST: Final = Decimal("1e-12")
 """USD, hours and tokens are read to this: so every sum is exact."""
 
@@ -140,8 +157,8 @@ def read_invoice(
     """
     faults, reading = Faults(file), _Reading(cost, {name.casefold(): line for name, line in (maps or {}).items()})
     with readable(file):
-        for where, cells in _rows(file, faults):
-            reading.take(cells, _refuser(faults, where))
+        for line, cells in _rows(file, faults):
+            reading.take(cells, partial(_refuse, faults, line))
     faults.stop()
     if not reading.rows:
         raise InputError.one(str(file), "holds no charge")
@@ -150,12 +167,13 @@ def read_invoice(
     return reading.invoice(str(file), month)
 
 
-def _refuser(faults: Faults, where: str) -> Callable[[str], None]:
-    return lambda text: faults.refuse(where, text)
+def _refuse(faults: Faults, line: int, text: str) -> None:
+    """Note a fault of a row."""
+    faults.refuse(f"{faults.file}:{line}", text)
 
 
-def _rows(file: Path, faults: Faults) -> Iterator[tuple[str, Cells]]:
-    """Walk through the rows, each with its place; columns by their names, whatever their case."""
+def _rows(file: Path, faults: Faults) -> Iterator[tuple[int, Cells]]:
+    """Walk through the rows, each with its line; columns by their names, whatever their case."""
     reader = csv.reader(text_lines(file), strict=True)
     head = [name.strip().casefold() for name in next(reader, [])]
     missing = [name for name in NEEDED if name.casefold() not in head]
@@ -169,8 +187,12 @@ def _rows(file: Path, faults: Faults) -> Iterator[tuple[str, Cells]]:
             if row:
                 faults.refuse(f"{file}:{reader.line_num}", f"must have {len(head)} cells, got {len(row)}")
             continue
-        cells = {name: row[index].strip() for name, index in at.items()}
-        yield f"{file}:{reader.line_num}", nothing | {k: "" if v.casefold() in _NULLS else v for k, v in cells.items()}
+        cells = nothing.copy()
+        for name, index in at.items():
+            cells[name] = row[index].strip()
+            if len(cells[name]) in _LENGTHS and cells[name].casefold() in _NULLS:
+                cells[name] = ""
+        yield reader.line_num, cells
 
 
 class _Reading:
@@ -184,6 +206,7 @@ class _Reading:
         self.used: Counter[str] = Counter()
         self.periods: set[str] = set()
         self.named: set[str] = set()
+        self.judged: dict[tuple[str, ...], str] = {}
 
     def take(self, cells: Cells, refuse: Callable[[str], None]) -> None:
         """Add a row, or say why not."""
@@ -200,10 +223,10 @@ class _Reading:
             return
         if until <= since:
             refuse(f"ChargePeriodEnd must be after ChargePeriodStart, got {cells['ChargePeriodEnd']!r}")
-        line, billed = line_of(cells, self.mapped), cells["BillingPeriodStart"][:7]
+        line, billed = self.line(cells), cells["BillingPeriodStart"][:7]
         # What corrects, taxes or credits other months is of the month in which it is billed.
         month = billed if billed and line in BILLED_ONLY else _month_of(since, until)
-        kind, each = unit_of(cells["ConsumedUnit" if cells["ConsumedQuantity"] else "PricingUnit"])
+        kind, each = _unit_of(cells["ConsumedUnit" if cells["ConsumedQuantity"] else "PricingUnit"])
         charges = self.sums.setdefault((month, line, cells["ServiceName"]), Charges())
         charges.add(costs[self.cost], kind, None if quantity is None else quantity * each)
         for cost, usd in costs.items():
@@ -211,7 +234,15 @@ class _Reading:
         if cells["ChargeCategory"] == "Usage" and line not in BILLED_ONLY:
             self.used[month] += 1
         self.periods.add(billed)
-        self.named |= {cells[key].casefold() for key in ("ServiceName", "SkuId", "ResourceId")} & set(self.mapped)
+        if self.mapped:
+            self.named |= {cells[key].casefold() for key in _NAMES} & set(self.mapped)
+
+    def line(self, cells: Cells) -> str:
+        """Tell the line of a row; rows that are alike in what matters are judged once."""
+        alike = tuple(cells[name] for name in (*_TELLING, *(_NAMES if self.mapped else ())))
+        if (found := self.judged.get(alike)) is None:
+            found = self.judged[alike] = line_of(cells, self.mapped)
+        return found
 
     def invoice(self, file: str, wanted: str | None) -> Invoice:
         """Choose the month, and tell apart what is not of it."""
@@ -257,14 +288,26 @@ def _money(text: str, column: str, refuse: Callable[[str], None]) -> Decimal:
     return number.quantize(_LEAST)
 
 
-def _instant(text: str, column: str, refuse: Callable[[str], None]) -> datetime | None:
-    """Read a date and time; without a zone it is UTC, as FOCUS has it."""
+_unit_of: Final = lru_cache(maxsize=4096)(unit_of)
+
+
+@lru_cache(maxsize=65_536)
+def _utc(text: str) -> datetime | None:
+    """Read a date and time; without a zone it is UTC, as FOCUS has it. None where it is none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        refuse(f"{column} must be a date and time like 2026-10-01T00:00:00Z, got {text[:40]!r}")
+        return None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _instant(text: str, column: str, refuse: Callable[[str], None]) -> datetime | None:
+    """Read a date and time, or say why not."""
+    if (found := _utc(text)) is None:
+        refuse(f"{column} must be a date and time like 2026-10-01T00:00:00Z, got {text[:40]!r}")
+    return found
 
 
 def _next(month: date) -> date:
@@ -272,6 +315,7 @@ def _next(month: date) -> date:
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
+@lru_cache(maxsize=65_536)
 def _month_of(since: datetime, until: datetime) -> str:
     """Name the month that a charge lies in, wholly; one that lies in two is of neither."""
     end = datetime.combine(_next(since.date()), datetime.min.time(), UTC)

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel, TypeAdapter, ValidationError, field_validator
+
 from sim.faults import InputError
 from sim.prices.said import Source, file_bytes, json_of, line_of
 from sim.scenario.book import InferenceEntry
@@ -140,43 +142,80 @@ def _of_package(source: Source) -> Iterator[_Model]:
             yield _Model(provider.id, model.id, prices, batch, None)
 
 
+class _Said(BaseModel):
+    """Prices with the condition on which they hold."""
+
+    prices: dict[str, Any]
+    constraint: dict[str, Any] | None = None
+    when: dict[str, Any] | None = None
+
+    @property
+    def start(self) -> date | None:
+        """The day on which they begin, where any is told."""
+        told = (self.constraint or {}).get("start_date")
+        return None if told is None else date.fromisoformat(told)
+
+    @field_validator("constraint")
+    @classmethod
+    def _begins(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value and "start_date" in value and not _is_day(value["start_date"]):
+            raise ValueError("start_date must be a date like 2026-10-14")
+        return value
+
+
+class _Listed(BaseModel):
+    """A model of data.json, as far as it matters here."""
+
+    id: str
+    prices: dict[str, Any] | list[_Said]
+    price_variants: list[_Said] | None = None
+    prices_checked: date | None = None
+
+    def all_prices(self) -> list[_Said]:
+        """Give one price or many as a list."""
+        return self.prices if isinstance(self.prices, list) else [_Said(prices=self.prices)]
+
+
+class _Provider(BaseModel):
+    """A provider of data.json: its models are judged one by one."""
+
+    id: str
+    models: list[Any]
+
+
+def _is_day(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _of_json(source: Source, text: str) -> Iterator[_Model]:
     """Walk through the models of a data.json."""
-    values = json_of(text, source.name)
-    if not isinstance(values, list) or not all(isinstance(each, dict) and "models" in each for each in values):
-        source.refuse(1, "is not genai-prices' data.json: it must be a list of providers with `models`")
+    try:
+        providers = TypeAdapter(list[_Provider]).validate_python(json_of(text, source.name))
+    except ValidationError:
+        source.refuse(1, "is not genai-prices' data.json: it must be a list of providers with `id` and `models`")
         return
-    for provider in values:
-        for model in provider["models"]:
-            if not isinstance(model, dict) or not isinstance(model.get("id"), str) or "prices" not in model:
-                source.refuse(line_of(text, str(provider.get("id"))), "has a model without `id` or `prices`")
-                continue
-            prices = list(_prices(source, text, str(provider.get("id")), model))
-            variants = (
-                each for each in model.get("price_variants") or () if each.get("when") == {"processing": "batch"}
-            )
-            batch = next((each.get("prices") or {} for each in variants), {})
-            yield _Model(str(provider.get("id")), model["id"], prices, batch, _date(model.get("prices_checked")))
+    for provider in providers:
+        for said in provider.models:
+            name = said.get("id") if isinstance(said, dict) else None
+            try:
+                yield _model(source, provider.id, _Listed.model_validate(said))
+            except ValidationError as error:
+                wrong = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
+                key = ".".join(map(str, (provider.id, name, *wrong["loc"])))
+                line = line_of(text, provider.id, *([name] if isinstance(name, str) else []))
+                source.refuse(line, f"{key[:120]} is not as genai-prices has it: {wrong['msg']}")
 
 
-def _prices(source: Source, text: str, provider: str, model: dict[str, Any]) -> Iterator[_Price]:
-    """Walk through the prices of a model, one or a list with conditions."""
-    listed = model["prices"]
-    for each in listed if isinstance(listed, list) else [{"prices": listed}]:
-        prices, constraint = each.get("prices"), each.get("constraint") or {}
-        if not isinstance(prices, dict):
-            source.refuse(
-                line_of(text, provider, model["id"]), f"{provider}/{model['id']} must have a mapping of prices"
-            )
-        elif constraint and "start_date" not in constraint:
+def _model(source: Source, provider: str, said: _Listed) -> _Model:
+    """Take what one model says: its prices over time, and in a batch."""
+    prices = []
+    for each in said.all_prices():
+        if each.constraint and "start_date" not in each.constraint:
             source.skipped["prices by the hour of the day"] += 1
         else:
-            yield _Price(_date(constraint.get("start_date")), prices)
-
-
-def _date(text: Any) -> date | None:
-    """Read a day; None where there is none."""
-    try:
-        return date.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
+            prices.append(_Price(each.start, each.prices))
+    batch = next((each.prices for each in said.price_variants or () if each.when == _IN_A_BATCH), {})
+    return _Model(provider, said.id, prices, batch, said.prices_checked)

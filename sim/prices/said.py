@@ -178,10 +178,10 @@ def _decimal(text: str) -> Any:
 
 
 def line_of(text: str, *keys: str) -> int | None:
-    """Find the line of a key of JSON, each of the keys behind the one before it."""
+    """Find the line of a key or a name in JSON, each of them behind the one before it."""
     at = 0
     for key in keys:
-        found = re.compile(re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:").search(text, at)
+        found = re.compile(re.escape(json.dumps(key, ensure_ascii=False))).search(text, at)
         if found is None:
             break
         at = found.start()

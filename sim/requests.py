@@ -23,6 +23,34 @@ LATEST: Final = 2**45
 
 
 @dataclass(frozen=True)
+class Turns:
+    """Which turn of which session each request is.
+
+    Attributes
+    ----------
+    session : int64[n]
+        Number of the session in its class and replication; -1 for a request of no session.
+    turn : int64[n]
+        From 0.
+    think : int64[n]
+        Microseconds from the end of the turn before until this one comes; 0 for the first.
+    """
+
+    session: Ticks
+    turn: Ticks
+    think: Ticks
+
+    @classmethod
+    def none(cls, count: int) -> "Turns":
+        """Make requests of no session."""
+        return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64))
+
+    def at(self, rows: npt.NDArray[np.int64]) -> "Turns":
+        """Take some rows, by their numbers."""
+        return Turns(self.session[rows], self.turn[rows], self.think[rows])
+
+
+@dataclass(frozen=True)
 class Requests:
     """The requests of several replications, one after the other: everything random, drawn before the clock starts.
 
@@ -31,7 +59,7 @@ class Requests:
     offsets : int64[replications + 1]
         Requests of replication r are rows ``offsets[r]`` to ``offsets[r + 1]``, by (arrival, class, number in class).
     arrival : int64[n]
-        Microseconds.
+        Microseconds. Of a later turn of a session, as drawn, the instant at which its session began.
     prompt, output : int64[n]
         Tokens, at least 1 each.
     job_class : int64[n]
@@ -41,6 +69,8 @@ class Requests:
     cached : int64[n]
         Tokens at the beginning of the prompt that a prefix cache holds; at least 0 and less than the prompt, for the
         last token is computed in any case.
+    turns : Turns, optional
+        Of sessions; None where no class has any.
     """
 
     offsets: Ticks
@@ -50,6 +80,7 @@ class Requests:
     job_class: Ticks
     adapter: Ticks
     cached: Ticks
+    turns: Turns | None = None
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -62,10 +93,16 @@ class Requests:
 
     def chosen(self, rows: npt.NDArray[np.int64]) -> "Requests":
         """Take some rows, by their numbers in ascending order."""
-        return Requests(np.searchsorted(rows, self.offsets), *(getattr(self, column)[rows] for column in COLUMNS))
+        return self.at(rows, np.searchsorted(rows, self.offsets), self.arrival[rows])
+
+    def at(self, rows: npt.NDArray[np.int64], offsets: Ticks, arrival: Ticks) -> "Requests":
+        """Take some rows, in any order that the offsets and arrivals are of."""
+        taken = {column: getattr(self, column)[rows] for column in COLUMNS}
+        turns = None if self.turns is None else self.turns.at(rows)
+        return Requests(offsets, **taken | {"arrival": arrival}, turns=turns)
 
 
-COLUMNS: Final = tuple(field.name for field in fields(Requests) if field.name != "offsets")
+COLUMNS: Final = tuple(field.name for field in fields(Requests) if field.name not in ("offsets", "turns"))
 """What is told of each request, row by row."""
 
 

@@ -120,6 +120,7 @@ EVERY_SERVING_NUMBER = {
             },
             "output_tokens": {"law": "gamma", "mean": 1, "cv": 1},
             "cached_share": 0.5,
+            "sessions": {"turns": 2, "think_s": {"law": "lognormal", "mean": 1, "cv": 1}},
         },
         "bare": {
             "kind": "inference",

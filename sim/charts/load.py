@@ -80,7 +80,7 @@ def carried(scenario: Scenario, plan: str, job_class: str, key: str) -> float | 
     if len(scenario.chats) > 1:
         return None
     group = scenario.plans[plan].all_serving[server]
-    return group.replicas * group.rate_at_most(requests) * _SECONDS[last]
+    return group.replicas * group.rate_at_most(requests) * _SECONDS[last] / requests.mean_turns
 
 
 def served_panel(sweep: Sweep, plans: Sequence[str], job_class: str, others: Sequence[float] = ()) -> Panel:

@@ -9,6 +9,7 @@ from sim.scenario.inputs import Input
 from sim.scenario.joint import TokenPairs
 from sim.scenario.laws import Part, TokenLaw, law_mean
 from sim.scenario.quantity import Hours, NonNegative, PositiveCount, PositiveHours, Share, Text, Tokens
+from sim.scenario.sessions import Sessions
 from sim.scenario.traces import Flag, Logged
 
 
@@ -69,6 +70,7 @@ class InferenceClass(Part):
     output_tokens: TokenLaw | None = None
     tokens: TokenPairs | None = None
     cached_share: Share = 0.0
+    sessions: Sessions | None = None
     adapters: Adapters | None = None
     deadline_hours: PositiveHours | None = None
     source: Text | None = None
@@ -81,11 +83,18 @@ class InferenceClass(Part):
             raise ValueError(f"must have no `{lengths[0]}`, because its requests are listed one by one")
         if self.arrivals is not None and lengths not in (["tokens"], ["prompt_tokens", "output_tokens"]):
             raise ValueError("must have `prompt_tokens` and `output_tokens`, or `tokens` (pairs or a file)")
+        if self.sessions is not None and self.arrivals is None:
+            raise ValueError("must have `arrivals` of its sessions, because requests that are listed are no turns")
         return self
 
     @property
-    def mean_tokens(self) -> tuple[float, float] | None:
-        """Mean prompt and output in tokens; None where the requests are listed."""
+    def mean_turns(self) -> float:
+        """Mean number of requests that an arrival brings."""
+        return 1.0 if self.sessions is None else self.sessions.mean_turns
+
+    @property
+    def _asked(self) -> tuple[float, float] | None:
+        """Mean tokens that are newly asked and answered; None where the requests are listed."""
         if self.tokens is not None:
             return self.tokens.mean("prompt"), self.tokens.mean("output")
         if self.prompt_tokens is None or self.output_tokens is None:
@@ -93,9 +102,24 @@ class InferenceClass(Part):
         return law_mean(self.prompt_tokens), law_mean(self.output_tokens)
 
     @property
+    def _remembered(self) -> float:
+        """Mean tokens of the conversation before a request."""
+        if self.sessions is None or not self.sessions.history or self._asked is None:
+            return 0.0
+        return self.sessions.mean_before * sum(self._asked)
+
+    @property
+    def mean_tokens(self) -> tuple[float, float] | None:
+        """Mean prompt and output in tokens; None where the requests are listed."""
+        return None if self._asked is None else (self._asked[0] + self._remembered, self._asked[1])
+
+    @property
     def mean_cached(self) -> float:
         """Mean tokens of a prompt that a prefix cache holds; 0 where the requests are listed."""
-        return 0.0 if self.mean_tokens is None else self.mean_tokens[0] * float(self.cached_share)
+        if self._asked is None:
+            return 0.0
+        alone = 1 / self.mean_turns if self.sessions is not None and self.sessions.history else 1.0
+        return self._remembered + alone * self._asked[0] * float(self.cached_share)
 
     @property
     def longest_listed(self) -> int:

@@ -106,6 +106,10 @@ class Scenario(Part):
         """The classes of fine-tune jobs."""
         return {name: each for name, each in self.workload.items() if isinstance(each, JobClass)}
 
+    def mean_turns(self, class_name: str) -> float:
+        """Mean number of jobs or requests that an arrival of a class brings."""
+        return self.chats[class_name].mean_turns if class_name in self.chats else 1.0
+
     @property
     def chats(self) -> dict[str, InferenceClass]:
         """The classes of inference requests."""
@@ -173,7 +177,7 @@ class Scenario(Part):
             if (changes := law.changes_expected(self.horizon_hours)) > MOST_CHANGES:
                 text = f"must have at most {MOST_CHANGES:,} changes of its rate within horizon_days, got {changes:.3g}"
                 yield ("workload", class_name, "arrivals"), text
-            elif (jobs := law.jobs_expected(self.horizon_hours)) > MOST_JOBS:
+            elif (jobs := law.jobs_expected(self.horizon_hours) * self.mean_turns(class_name)) > MOST_JOBS:
                 text = f"must bring at most {MOST_JOBS:,} jobs within horizon_days, got {jobs:.3g}"
                 yield ("workload", class_name, "arrivals"), text
         if (windows := self.counted_hours / HOURS_PER_DAY / self.allocation.window_days) > MOST_WINDOWS:

@@ -190,7 +190,7 @@ def serving_load(scenario: Scenario, plan: Plan, group_name: str) -> float | Non
             return None
         if sum(requests.mean_tokens) > group.profile.kv_tokens:
             return None  # most of its requests can never be served
-        rate = mean_rate(requests.arrivals, scenario.horizon_hours) / SECONDS_PER_HOUR
+        rate = mean_rate(requests.arrivals, scenario.horizon_hours) * requests.mean_turns / SECONDS_PER_HOUR
         rate_at_most = group.rate_at_most(requests)
         adapters, rules = requests.adapters, group.serve.adapters
         if adapters is not None and rules is not None and rules.placement == "dedicated":

@@ -59,6 +59,7 @@ def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names:
         tpot = np.where(requests.output > 1, (rows.end - rows.first_token) / (requests.output - 1), np.nan)
     own = {
         "prompt_tokens": requests.prompt,
+        "cached_tokens": requests.cached,
         "output_tokens": requests.output,
         "adapter": requests.adapter,
         "ttft_s": known((rows.first_token - requests.arrival) / TICKS_PER_SECOND),
@@ -70,6 +71,8 @@ def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names:
     }
     if (tries := rows.tries) is not None:
         own |= {"attempts": tries.attempts, "throttled": tries.throttled, "last_attempt_h": _since_start(tries.last)}
+    if requests.turns is not None:
+        own |= {"session": requests.turns.session, "turn": requests.turns.turn}
     return pd.DataFrame(columns | own)
 
 

@@ -32,6 +32,7 @@ from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import fold_requests
 from sim.study.pools import Pool, pools
+from sim.study.sessions import Coming, served_turns
 from sim.study.tuning import Serve, Tuning, lending
 from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
@@ -202,7 +203,7 @@ class Experiment:
         hours, total = self.scenario.horizon_hours, 0.0
         for name, job_class in self.scenario.workload.items():
             if job_class.arrivals is not None:
-                total += job_class.arrivals.jobs_expected(hours)
+                total += job_class.arrivals.jobs_expected(hours) * self.scenario.mean_turns(name)
             else:
                 total += (self.listed | self.logs)[name].expected(tick(hours))
         return total
@@ -238,29 +239,43 @@ class Experiment:
 
     def served(self, plan_name: str, work: Work) -> Served:
         """Serve all work under one plan: the requests first, for fine-tunes may run where they do not."""
-        scenario, plan = self.scenario, self.scenario.plans[plan_name]
-        windows, engine = len(self.edges) - 1, ENGINES[self.engine].replicas
-        requests: Handled = []
-        for pool in self.pools[plan_name]:
-            mine = work.requests[pool.classes]
-            times = api_times(scenario, plan, self.seed, work.replications, mine)
-            rows = pool.serve(engine, self.seed, work.replications, mine, times, windows)
-            requests.append((pool, mine, rows))
-        requests = self._answered(plan_name, work.replications, requests)
+        plan, requests = self.scenario.plans[plan_name], self._requests(plan_name, work)
         if not len(work.paths):
             return Served(work.paths, Rows.empty(0), requests)
         lent = self._lent(plan, requests) if self.tunings[plan_name].fleet.lent else None
         return Served(work.paths, self.rows(plan_name, work.paths, work.replications, lent)[1], requests)
 
-    def _answered(self, plan_name: str, replications: Sequence[int], requests: Handled) -> Handled:
-        """Let the one account of a plan answer what all its pools hand over, where it is more than prices."""
-        account = self.accounts[plan_name]
+    def _requests(self, plan_name: str, work: Work) -> Handled:
+        """Serve all requests under one plan, the turns of sessions when their users come back."""
+        pools, numbers = self.pools[plan_name], work.replications
+        coming = [self._coming(plan_name, numbers, work.requests[pool.classes]) for pool in pools]
+
+        def serve(places: Ticks, known: Sequence[Coming]) -> list[RequestRows]:
+            return self._rows_of(plan_name, [numbers[place] for place in places], known)
+
+        came, rows = served_turns(coming, serve, len(numbers), self.closes)
+        return list(zip(pools, came, rows, strict=True))
+
+    def _coming(self, plan_name: str, replications: Sequence[int], requests: Requests) -> Coming:
+        """Draw what the API of a plan would do with each of the requests."""
+        account, plan = self.accounts[plan_name], self.scenario.plans[plan_name]
+        times = api_times(self.scenario, plan, self.seed, replications, requests)
+        chance = None if account is None else account.chance(self.seed, replications, requests)
+        return Coming(requests, times, chance)
+
+    def _rows_of(self, plan_name: str, replications: Sequence[int], coming: Sequence[Coming]) -> list[RequestRows]:
+        """Serve what comes to each pool; then the one account of the plan answers what all of them hand over."""
+        windows, engine, account = len(self.edges) - 1, ENGINES[self.engine], self.accounts[plan_name]
+        rows = [
+            pool.serve(engine.replicas, self.seed, replications, each.requests, each.times, windows)
+            for pool, each in zip(self.pools[plan_name], coming, strict=True)
+        ]
         if account is None:
-            return requests
-        handed = [(mine, rows, account.chance(self.seed, replications, mine)) for _, mine, rows in requests]
-        windows = account.windows(self.seed, replications)
-        answered = account.answered(ENGINES[self.engine].account, handed, windows)
-        return [(pool, mine, rows) for (pool, mine, _), rows in zip(requests, answered, strict=True)]
+            return rows
+        handed = [
+            (each.requests, its, each.chance) for each, its in zip(coming, rows, strict=True) if each.chance is not None
+        ]
+        return account.answered(engine.account, handed, account.windows(self.seed, replications))
 
     def _lent(self, plan: Plan, requests: Handled) -> Ticks:
         """Tell when each node is lent, lender after lender."""

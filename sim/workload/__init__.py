@@ -6,6 +6,7 @@ from sim.workload.logs import RequestList, listed_requests
 from sim.workload.path import sample, terms
 from sim.workload.replays import Replay, replay_of
 from sim.workload.requests import sample_requests
+from sim.workload.sessions import joined_turns
 from sim.workload.traces import Listed, listed_jobs
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "enlarged",
     "first_sizes",
     "hazards",
+    "joined_turns",
     "listed_jobs",
     "listed_requests",
     "loads",

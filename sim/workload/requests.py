@@ -11,13 +11,14 @@ from typing import Any, Final
 import numpy as np
 
 from sim.compiled import kernel
-from sim.requests import COLUMNS, NO_ADAPTER, Requests
+from sim.requests import COLUMNS, NO_ADAPTER, Requests, Turns
 from sim.scenario import InferenceClass, Scenario
 from sim.scenario.inference import Adapters
 from sim.units import Floats, Ticks, tick
 from sim.workload.arrivals import arrivals
 from sim.workload.draws import PIECE, Draws, Open, picked
 from sim.workload.logs import RequestList
+from sim.workload.sessions import continue_sessions, drawn_turns, joined_turns
 from sim.workload.streams import stream
 
 MOST_TOKENS = 1e12
@@ -92,6 +93,10 @@ def _whole_class(
         arrivals(requests.arrivals, opened, f"{source}/arrivals", horizon) if mine is None else mine.arrival
         for opened, mine in zip(streams, lists, strict=True)
     ]
+    turns: list[Turns] = []
+    if requests.sessions is not None:
+        turns = [drawn_turns(requests.sessions, *each, source) for each in zip(arrived, streams, strict=True)]
+        arrived = [begun[each.session] for begun, each in zip(arrived, turns, strict=True)]
     offsets = np.cumsum([0, *map(len, arrived)])
     count = int(offsets[-1])
     prompt, output, adapter = np.empty(count, np.int64), np.empty(count, np.int64), np.full(count, NO_ADAPTER)
@@ -100,14 +105,19 @@ def _whole_class(
         _lengths(requests, mine, opened, source, prompt[first:last], output[first:last])
         if shares is not None:
             adapter[first:last] = picked(opened(f"{source}/adapter").random(last - first), len(shares), shares)
+    together = joined_turns(turns) if turns else None
     arrival = arrived[0] if len(arrived) == 1 else np.concatenate(arrived)
     cached = _cached(requests, lists, prompt)
-    return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter, cached)
+    if together is not None and requests.sessions is not None:
+        continue_sessions(requests.sessions, together, prompt, output, adapter, cached)
+    return Requests(offsets, arrival, prompt, output, np.full(count, number), adapter, cached, together)
 
 
 def _merged(classes: list[Requests], replications: int) -> Requests:
     """Put the requests of several classes into the order of their arrival, replication by replication."""
     whole = {column: np.concatenate([getattr(each, column) for each in classes]) for column in COLUMNS}
+    some = any(each.turns is not None for each in classes)
+    turns = joined_turns([each.turns or Turns.none(len(each)) for each in classes]) if some else None
     offsets = np.sum([each.offsets for each in classes], axis=0)
     before = np.cumsum([0, *map(len, classes)])
     order = np.empty(len(whole["arrival"]), np.int64)
@@ -116,7 +126,7 @@ def _merged(classes: list[Requests], replications: int) -> Requests:
             [np.arange(start + each.offsets[r], start + each.offsets[r + 1]) for start, each in zip(before, classes)]  # noqa: B905 - the last sum starts no class
         )
         order[offsets[r] : offsets[r + 1]] = rows[np.argsort(whole["arrival"][rows], kind="stable")]
-    return Requests(offsets, **{column: values[order] for column, values in whole.items()})
+    return Requests(offsets, **whole, turns=turns).at(order, offsets, whole["arrival"][order])
 
 
 def sample_requests(
@@ -145,11 +155,13 @@ def sample_requests(
     -------
     Requests
         By replication, then by (arrival, class, number in class). Adapters are numbered from 0 in each class: number 3
-        is the same adapter in all of them.
+        is the same adapter in all of them. Of sessions that begin before the horizon all turns are told, each at the
+        instant at which its session begins: when it comes is the plan's matter.
 
     Notes
     -----
-    One stream a quantity: ``workload.<class>/arrivals``, ``/prompt`` and ``/output`` or ``/pair``, ``/adapter``.
+    One stream a quantity: ``workload.<class>/arrivals``, ``/turns`` and ``/think``, ``/prompt`` and ``/output`` or
+    ``/pair``, ``/adapter``.
     """
     drawn = [
         _whole_class(scenario, number, name, seed, replications, logs.get(name))

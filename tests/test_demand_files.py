@@ -114,6 +114,15 @@ def test_where_no_process_comes_near_the_log_is_drawn_in_blocks(tmp_path):
     assert len(drawn) / 20 == pytest.approx(len(ticks), rel=0.02)
 
 
+def test_a_log_too_short_for_blocks_gets_the_nearest_process_and_is_told_so(tmp_path):
+    ticks = np.repeat(np.arange(0, 400, 3.0), np.random.default_rng(6).poisson(10, 134))
+    learned = learn(requests_csv(tmp_path, ticks), Told(), arrivals=FEW)
+    assert (learned.choice.taken, learned.choice.blocks) == (None, None)
+    assert "too short to be drawn from in blocks: the nearest process is written" in learned.text()
+    scenario = load(learned.write(tmp_path, "s", 0, draw=False)[0])
+    assert scenario.chats["requests"].arrivals is not None
+
+
 def test_nothing_is_written_over_and_an_impossible_folder_is_refused_before_any_work(tmp_path):
     file = requests_csv(tmp_path, [0.0, 1.0])
     (tmp_path / "mine_lengths.csv").write_text("keep")

@@ -9,6 +9,7 @@ import numpy as np
 from sim.demand.choose import Judged
 from sim.demand.plans import fitting_widths
 from sim.demand.reading import Read, opened
+from sim.demand.report import MOST_DRAWN
 from sim.demand.stretch import OperationalTime, Stretch
 from sim.demand.trial import distance, lengths, measure, scales_of
 from sim.logs import gather
@@ -43,8 +44,10 @@ def choose_blocks(log: Read, seed: int) -> Judged | None:
     Returns
     -------
     Judged or None
-        The nearest where none does; None where the log is shorter than two of the shortest blocks.
+        The nearest where none does; None where the log is shorter than two of the shortest blocks, or too long to hold.
     """
+    if log.sketch.count > MOST_DRAWN:
+        return None
     whole = Stretch.whole(log.sketch)
     arrival = instants(log)
     arrival = arrival - arrival[0]

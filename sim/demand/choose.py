@@ -73,6 +73,11 @@ class Choice:
     blocks: Judged | None = None
 
     @property
+    def drawn_in_blocks(self) -> bool:
+        """Tell whether blocks of the log stand for it."""
+        return self.taken is None and self.blocks is not None
+
+    @property
     def nearest(self) -> Judged | None:
         """The process whose worst error of IDC is the least."""
         return min(self.judged, key=lambda each: each.distance.worst, default=None)

@@ -24,6 +24,9 @@ UNITS: Final = {
     "gpus": "GPUs",
 }
 NO_TIME: Final = "one row, or all rows at one instant: there is no rate and no gap to learn from"
+MOST_DRAWN: Final = 100_000_000
+"""Rows of a log that can be held to be drawn from."""
+
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -229,8 +232,8 @@ def verdict(found: Findings, choice: Choice) -> list[str]:
         told.append(f"No process reaches it: the nearest ({near.name}) is {_off(near.distance)}.")
     blocks = choice.blocks
     if blocks is None:
-        told.append("The log is too short to be drawn from in blocks: the nearest process is written." if near else "")
-        return [text for text in told if text]
+        why = "is too short" if found.sketch.count <= MOST_DRAWN else "has too many rows"
+        return [*told, f"The log {why} to be drawn from in blocks: the nearest process is written."]
     told.append(
         f"So the scenario draws blocks of {blocks.keys['block_minutes']:g} minutes of the log itself, a moving-block "
         + (f"bootstrap{_worst(blocks.distance)}." if blocks.distance.passes else f"bootstrap: {_off(blocks.distance)}.")

@@ -81,7 +81,7 @@ class Workload:
         refuse_existing(out, name)
         beside = out / sizes_file(self.found, name)
         made = []
-        if self.choice.taken is not None:
+        if not self.choice.drawn_in_blocks:
             made.append(write(beside, sizes_csv(self.found)))
         elif misfits(self.found):
             made.append(write(beside, fitted_jobs(self.found.read)))

@@ -205,7 +205,7 @@ def scenario_text(found: Findings, choice: Choice, name: str, seed: int, told: l
     """
     days, cut = horizon_days(found)
     kind = "  jobs:\n    kind: fine_tune\n" if found.read.is_jobs else "  requests:\n    kind: inference\n"
-    drawn = choice.taken is None and choice.blocks is not None
+    drawn = choice.drawn_in_blocks
     return "".join(
         [
             _comments(found, told),

@@ -28,6 +28,9 @@ from sim.scenario.quantity import (
 )
 from sim.units import SECONDS_PER_HOUR
 
+MOST_COPIES = 100_000
+"""Sources of one law: each takes a tenth of a millisecond a replication."""
+
 RATES = ("rate_per_day", "rate_per_second", "mean_hours")
 
 
@@ -330,6 +333,8 @@ class Superposition(_Timed):
 
     @model_validator(mode="after")
     def _some(self) -> Self:
+        if (copies := sum(int(part.copies) for part in self.parts)) > MOST_COPIES:
+            raise ValueError(f"must have at most {MOST_COPIES:,} copies in all its parts, got {copies:,}")
         if self.given(*RATES) and not math.isfinite(self._own_gap_hours()):
             raise ValueError("must have parts of which one at least has a rate above 0")
         return self
@@ -346,7 +351,7 @@ class Superposition(_Timed):
         """Tell whether the mean rate is the same at all times."""
         return super().steady and all(part.steady for part in self.parts)
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """What the rates of the parts are multiplied by."""
         return self._own_gap_hours() / self.mean_gap_hours if self.given(*RATES) else 1.0

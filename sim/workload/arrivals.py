@@ -10,7 +10,7 @@ from sim.scenario.arrivals import MmppArrivals, OnOffArrivals, Superposition, ra
 from sim.scenario.pattern import cumulated
 from sim.units import TICKS_PER_HOUR, Floats, Ticks, to_ticks
 from sim.workload.draws import PIECE, Draws, Open
-from sim.workload.states import modulated, states
+from sim.workload.states import modulated, residual, states
 
 
 @kernel
@@ -62,13 +62,30 @@ def _more_room(instants: Ticks, known: int) -> Ticks:
     return np.concatenate([instants, np.empty(max(64, known // 8), np.int64)])
 
 
-def _at_a_steady_rate(law: Any, gap: float, open_stream: Open, quantity: str, end: float) -> Ticks:
+class _Gaps:
+    """The gaps of one source: the first whole, or what is left of the one that was under way in the steady state."""
+
+    def __init__(self, law: Any, mean: float, open_stream: Open, quantity: str, *, whole: bool) -> None:
+        self.mean, self.equal = mean, law.law == "deterministic"
+        self.draws = Draws(law, open_stream, quantity, mean=mean)
+        forgets = whole or law.law in ("poisson", "mmpp", "on_off")
+        self.first = None if forgets else residual(law, open_stream(f"{quantity}/first"), mean)
+
+    def take(self, count: int) -> Floats:
+        """Draw the next gaps."""
+        gaps = self.draws.take(count)
+        if self.first is not None:
+            gaps[0], self.first = self.first, None
+        return gaps
+
+
+def _at_a_steady_rate(gaps: _Gaps, end: float) -> Ticks:
     """Draw the instants of all batches before the end, in hours, where the rate never changes."""
-    if law.law == "deterministic":  # a product, because a sum of equal gaps drifts
-        schedule = np.arange(1.0, int(end / gap) + 2.0) * np.float64(gap)
+    if gaps.equal:  # products, because a sum of equal gaps drifts
+        first = gaps.take(1)[0] / gaps.mean
+        schedule = (first + np.arange(int(end / gaps.mean) + 1.0)) * gaps.mean
         return to_ticks(schedule[schedule < end])
-    gaps = Draws(law, open_stream, quantity, mean=gap)
-    instants = _expected_room(end / gap)
+    instants = _expected_room(end / gaps.mean)
     known, reached = 0, 0.0
     while reached < end:  # pieces that stay in the processor's cache: half the time of the whole at once
         instants = _more_room(instants, known)
@@ -78,7 +95,7 @@ def _at_a_steady_rate(law: Any, gap: float, open_stream: Open, quantity: str, en
     return instants[:known]
 
 
-def _at_a_changing_rate(law: Any, at: Floats, total: Floats, open_stream: Open, quantity: str, end: float) -> Ticks:
+def _at_a_changing_rate(gaps: _Gaps, at: Floats, total: Floats, end: float) -> Ticks:
     """Draw the instants of all batches before the end from gaps of mean 1 and a cumulated rate.
 
     References
@@ -86,7 +103,6 @@ def _at_a_changing_rate(law: Any, at: Floats, total: Floats, open_stream: Open, 
     Gerhardt and Nelson, Transforming renewal processes for simulation of nonstationary arrival processes, INFORMS
     Journal on Computing 21 (2009) 630: by inversion of the cumulated rate.
     """
-    gaps = Draws(law, open_stream, quantity, mean=1.0)
     instants = _expected_room(float(total[-1]))
     known, reached, knot = 0, 0.0, 0
     while knot < len(at) - 1:
@@ -101,18 +117,20 @@ def _source(law: Any, top: Superposition | None, open_stream: Open, quantity: st
     """Draw the instants of one copy of one source of work; ``top`` is the superposition that it is a part of."""
     hours, end = horizon / TICKS_PER_HOUR, (horizon - 0.5) / TICKS_PER_HOUR  # what rounds to the horizon lies outside
     scale = 1.0 if top is None else top.scale
-    if not scale / law.mean_gap_hours > 0:
+    rate = scale / law.mean_gap_hours
+    if not rate:
         return np.empty(0, np.int64)
+    alone = top is None and law.copies == 1  # else the excess of each start would add up
     pattern, growth = rate_changes(law, top)
     at, total = cumulated(pattern, growth, hours)
     if isinstance(law, MmppArrivals | OnOffArrivals):
         until, rates = states(law, open_stream, f"{quantity}/states", hours)
         at, total = modulated(at, total, until, rates * scale)
     elif pattern is not None or growth:
-        total = total * (scale / law.mean_gap_hours)
+        total = total * rate
     else:
-        return _at_a_steady_rate(law, law.mean_gap_hours / scale, open_stream, quantity, end)
-    return _at_a_changing_rate(law, at, total, open_stream, quantity, end)
+        return _at_a_steady_rate(_Gaps(law, law.mean_gap_hours / scale, open_stream, quantity, whole=alone), end)
+    return _at_a_changing_rate(_Gaps(law, 1.0, open_stream, quantity, whole=alone), at, total, end)
 
 
 def _jobs(law: Any, top: Superposition | None, open_stream: Open, quantity: str, horizon: int) -> Ticks:
@@ -146,8 +164,12 @@ def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
 
     Notes
     -----
-    Streams: ``<quantity>``, ``/batch``, ``/phase``, ``/states`` and what lies below it; the copies of a law after the
-    first have ``<quantity>/copy1`` and so on, those of a superposition ``<quantity>/part0/copy0`` and so on.
+    A renewal process of its own starts with a whole gap; copies, and parts of a superposition, have gone on before the
+    clock starts. Else equal schedules would all come at one instant, and a thousand bursty tenants bring a thousand
+    times the (cv^2 - 1) / 2 jobs too many that one start brings.
+
+    Streams: ``<quantity>``, ``/batch``, ``/phase``, ``/first``, ``/states`` and what lies below it; the copies of a law
+    after the first have ``<quantity>/copy1`` and so on, those of a superposition ``<quantity>/part0/copy0`` and so on.
     """
     if isinstance(law, Superposition):
         top, sources = (

@@ -61,7 +61,7 @@ class Draws:
 
     def __init__(self, law: Any, open_stream: Open, quantity: str, mean: float | None = None) -> None:
         self.law = law
-        self.mean: float = _mean_before(law) if mean is None else mean
+        self.mean: float = mean_before(law) if mean is None else mean
         self.main = open_stream(quantity)
         self.side = open_stream(f"{quantity}/phase") if isinstance(law, Mixture | Blend) else self.main
         parts = law.parts if isinstance(law, Blend) else ()
@@ -142,7 +142,7 @@ class Draws:
         return values
 
 
-def _mean_before(law: Any) -> float:
+def mean_before(law: Any) -> float:
     """Mean of a law before truncation, which scales its draws."""
     return law.whole_mean() if isinstance(law, Continuous) else law_mean(law)
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from sim.compiled import kernel
 from sim.scenario.arrivals import MmppArrivals, OnOffArrivals
+from sim.scenario.continuous import Continuous
 from sim.units import Floats, Ticks
-from sim.workload.draws import Draws, Open
+from sim.workload.draws import Draws, Open, mean_before
 
 _FEWEST, _MOST = 16, 2**16
 
@@ -81,12 +82,11 @@ def _mmpp(law: MmppArrivals, open_stream: Open, quantity: str, hours: float) -> 
     return np.concatenate(untils), np.array(law.rates_per_hour)[np.concatenate(states)]
 
 
-def _length_biased(law: Any, generator: np.random.Generator) -> float:
+def _length_biased(law: Any, mean: float, generator: np.random.Generator) -> float:
     """Draw a stay as who comes at any time meets it: with a chance in proportion to its length."""
-    mean = 0.0 if law.law == "deterministic" else float(law.whole_mean())
     match str(law.law):
         case "deterministic":
-            return float(law.mean)
+            return mean
         case "exponential":
             return generator.standard_gamma(2.0) * mean
         case "erlang":
@@ -111,8 +111,10 @@ def _length_biased(law: Any, generator: np.random.Generator) -> float:
     return generator.standard_gamma(2.0) * float(means[phase] * mean / law.mixture_mean())
 
 
-def residual(law: Any, generator: np.random.Generator) -> float:
-    """Draw how long a stay still lasts that was under way when the clock started, in the unit of the law.
+def residual(law: Any, generator: np.random.Generator, mean: float | None = None) -> float:
+    """Draw how long a stay, or a gap, still lasts that was under way when the clock started.
+
+    In the unit of its mean before truncation, which is the law's own unless it is given.
 
     A uniform share of a length-biased stay, whose law is known for each: the gamma's shape is one more, the
     lognormal's mean of the logarithm a variance more, the Pareto's index one less, the Lomax's a ratio of gammas
@@ -122,8 +124,9 @@ def residual(law: Any, generator: np.random.Generator) -> float:
     ----------
     Cox, Renewal Theory (1962), chapter 5.
     """
-    low, high = (0.0, math.inf) if law.law == "deterministic" else law.range
-    while not low <= (whole := _length_biased(law, generator)) <= high:
+    mean = mean_before(law) if mean is None else mean
+    low, high = law.range if isinstance(law, Continuous) else (0.0, math.inf)
+    while not low <= (whole := _length_biased(law, mean, generator)) <= high:
         pass
     return generator.random() * whole
 

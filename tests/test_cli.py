@@ -30,7 +30,10 @@ def article(tmp_path):
 def test_init_check_run(tmp_path):
     status, out, err = here("init", "mine", cwd=tmp_path)
     assert (status, err) == (0, "")
-    assert out == "wrote mine.yaml\nnext: fleetecon check mine.yaml; fleetecon run mine.yaml\n"
+    assert out == (
+        "wrote mine.yaml: the starter under a new name; `init` alone lists the others\n"
+        "next: fleetecon check mine.yaml; fleetecon run mine.yaml\n"
+    )
     text = (tmp_path / "mine.yaml").read_text()
     assert text.count("#") > 5  # it is commented
     assert re.search(r"^name: mine\b", text, flags=re.MULTILINE)
@@ -46,8 +49,18 @@ def test_init_check_run(tmp_path):
     assert (tmp_path / "mine.yaml").read_text() == text
 
 
+def test_init_alone_lists_every_shipped_scenario_with_its_lesson(tmp_path):
+    status, out, err = here("init", cwd=tmp_path)
+    assert (status, err, list(tmp_path.iterdir())) == (0, "", [])
+    names = {file.stem for file in (ROOT / "experiments" / "scenarios").glob("*.yaml")}
+    assert set(re.findall(r"^([a-z0-9_]+): \S", out, flags=re.MULTILINE)) == names
+    assert {"article", "startup_chat", "rag", "batch_scoring", "research_tunes", "agents"} < names
+    assert len(re.findall(r"^    It teaches: .{30,}\.$", out, flags=re.MULTILINE)) == len(names - {"starter"})
+    assert not re.search(r"fleetecon (run|sweep) [a-z]", out)  # the commands of the comments are not part of a lesson
+
+
 def test_init_copies_a_shipped_scenario(tmp_path):
-    assert here("init", "article", cwd=tmp_path)[0] == 0
+    assert here("init", "article", cwd=tmp_path)[1].startswith("wrote article.yaml: a copy of the shipped scenario\n")
     shipped = (ROOT / "experiments" / "scenarios" / "article.yaml").read_text()
     assert (tmp_path / "article.yaml").read_text() == shipped
 

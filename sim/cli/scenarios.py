@@ -1,4 +1,4 @@
-"""Commands about a scenario: write one, judge it, run it, sweep it."""
+"""Commands about a scenario: judge it, run it, sweep it."""
 
 import json
 import sys
@@ -30,30 +30,6 @@ from sim.cli.options import (
 )
 from sim.cli.output import Progress, say, show, write_results
 from sim.faults import InputError
-
-
-@app.command()
-def init(
-    name: Annotated[str, typer.Argument(help="A shipped scenario to copy (article), or a name for a new one.")],
-) -> None:
-    """Write NAME.yaml: a copy of a shipped scenario, or the commented starter under a new name."""
-    import re
-
-    from sim.files import shipped, write
-
-    if not re.fullmatch(r"[a-z0-9_]{1,60}", name):
-        raise InputError.one("NAME", f"must be a slug of a-z, 0-9 and _, at most 60 long, got {name[:80]!r}")
-    target = Path(f"{name}.yaml")
-    if target.exists() or target.is_symlink():
-        raise InputError.one(str(target), "exists already and is kept; choose another name or move it away")
-    known = shipped("scenarios") / f"{name}.yaml"
-    source = known if known.is_file() else shipped("scenarios") / "starter.yaml"
-    text = source.read_text(encoding="utf-8")
-    try:
-        write(target, re.sub(r"^name: \w+", f"name: {name}", text, count=1, flags=re.MULTILINE))
-    except OSError as error:
-        raise InputError.one(str(target), f"cannot be written: {error.strerror}") from None
-    say(f"wrote {target}\nnext: fleetecon check {target}; fleetecon run {target}")
 
 
 @app.command()

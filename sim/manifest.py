@@ -19,18 +19,23 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _logs(scenario: Scenario) -> list[str]:
-    """Name the files that a scenario reads: traces of jobs and requests, logs of spot nodes."""
+_READ = ("trace", "tokens", "sizes")
+"""Keys of a class, or of hired nodes, that may name a file."""
+
+
+def _files(scenario: Scenario) -> list[str]:
+    """Name the files that a scenario reads: traces of jobs and requests, joint sizes, logs of spot nodes."""
     hired = [group for plan in scenario.plans.values() for group in plan.hired.values()]
-    return [each.trace.file for each in (*scenario.workload.values(), *hired) if each.trace is not None]
+    parts = (getattr(each, key, None) for each in (*scenario.workload.values(), *hired) for key in _READ)
+    return [part.file for part in parts if part is not None and part.file is not None]
 
 
 def question(scenario: Scenario, vary: dict[str, Any] | None) -> dict[str, Any]:
-    """Tell one question from another: the scenario as stated, the bytes of its traces, what is varied."""
+    """Tell one question from another: the scenario as stated, the bytes of its files, what is varied."""
     return {
         "scenario": scenario.name,
         "scenario_sha256": _sha256(resolved_yaml(scenario, vary).encode()),
-        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _logs(scenario)},
+        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _files(scenario)},
         "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
     }
 
@@ -83,7 +88,7 @@ def runnable_from(out: Path, scenario: Scenario, seed: int, vary: dict[str, Any]
 
     def moved(each: Any) -> Any:
         """Let something find its files from the folder."""
-        for key in ("trace", "tokens", "sizes"):
+        for key in _READ:
             part = getattr(each, key, None)
             if part is not None and part.file is not None:
                 file = os.path.relpath(scenario.folder / part.file, out)

@@ -473,6 +473,7 @@ ON_OFF = {"law": "on_off", "rate_per_day": 1}
     [
         (POISSON | {"pattern": {}}, "pattern must have `hours`, `days` or both, or `week`, or `sine`, got none"),
         (POISSON | {"pattern": {"hours": [1] * 24, "week": [1] * 168}}, "got hours and week"),
+        (POISSON | {"pattern": {"hours": 24}}, "pattern.hours must be a list, got 24"),
         (POISSON | {"pattern": {"hours": [1] * 23}}, "pattern must have 24 `hours`, got 23"),
         (POISSON | {"pattern": {"days": [1] * 8}}, "pattern must have 7 `days`, got 8"),
         (POISSON | {"pattern": {"week": [1] * 24}}, "pattern must have 168 `week`, got 24"),

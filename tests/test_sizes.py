@@ -11,7 +11,7 @@ from studies import CHAT
 from worlds import ARTICLE, scenario
 
 from sim.faults import InputError
-from sim.manifest import runnable_from
+from sim.manifest import question, runnable_from
 from sim.scenario import load
 from sim.scenario.laws import law_mean
 from sim.study import run
@@ -201,6 +201,14 @@ def test_a_scenario_written_elsewhere_finds_its_sizes(tmp_path):
         again = load(tmp_path / "out" / "again.yaml")
         assert again.offered_gpus == made.offered_gpus
         assert [each.mean_tokens for each in again.chats.values()] == [each.mean_tokens for each in made.chats.values()]
+
+
+def test_other_sizes_in_a_file_are_another_question(tmp_path):
+    # The same scenario, word for word: a folder must not mix results of both.
+    for build, other in ((chat_with, LENGTHS.replace("500", "600")), (tunes_with, JOBS.replace("3000", "4000"))):
+        before, after = question(build(tmp_path), None), question(build(tmp_path, other), None)
+        assert before["scenario_sha256"] == after["scenario_sha256"]
+        assert before["traces_sha256"] != after["traces_sha256"]
 
 
 @pytest.mark.parametrize(

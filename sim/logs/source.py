@@ -56,7 +56,7 @@ def readable(file: Path) -> Iterator[None]:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError.one(str(file), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except UnicodeDecodeError as error:
-        raise InputError.one(str(file), f"is not UTF-8 text ({error.reason})") from None
+        raise InputError.one(str(file), f"is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except csv.Error as error:
         raise InputError.one(str(file), f"is not a CSV file: {error}") from None
 

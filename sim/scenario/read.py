@@ -101,6 +101,8 @@ def _rule(error: ErrorDetails) -> str:
             return f"must have at least {least} {'entry' if least == 1 else 'entries'}"
         case "model_type" | "model_attributes_type" | "dict_type" if _takes_a_law(error["loc"]):
             return "must be a number, or a law like {law: lognormal, mean: 1, cv: 0.5}"
+        case "tuple_type":
+            return "must be a list"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must be a mapping of keys"
     text = str(error["msg"])

@@ -23,6 +23,7 @@ from sim.verify.cases import read_cases, shipped
 from sim.verify.rule import judge
 from sim.workload.streams import stream
 
+CHANGING = {"O-MMPP-1", "O-MMPP-c", "O-MTINF", "O-MTMC"}
 SERVING = {"O-PS-mm1", "O-PS-mgc", "O-BATCH-q", "O-BATCH-loss", "O-LPS", "O-T8", "O-T9"}
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles" / "open.json"
 
@@ -62,6 +63,20 @@ def test_serving_off_by_a_tenth_fails(cases, report):
                 assert not verdict.passed, (case.id, row.key)
                 looked += 1
     assert looked > 120
+
+
+def test_changing_rates_off_by_a_tenth_fail(cases, report):
+    # Quantiles are as precise as a fortieth: five standard errors are an eighth.
+    expected = [(case, row) for case in cases.cases for row in case.expect]
+    looked = 0
+    for (case, row), found in zip(expected, report["cases"], strict=True):
+        if case.id.split(".")[0] in CHANGING:
+            assert (case.id, row.key) == (found["id"], found["key"])
+            for off in (-0.2, 0.2) if row.kind == "quantile" else (-0.1, 0.1):
+                verdict = judge(row.kind, found["estimate"], found["se"], row.value * (1 + off), quick=True)
+                assert not verdict.passed, (case.id, row.key)
+                looked += 1
+    assert looked == 86
 
 
 def test_nothing_failed(report):

@@ -16,6 +16,7 @@ from sim.jobs import API
 from sim.requests import Requests
 from sim.scenario.inputs import nearest
 from sim.units import TICKS_PER_SECOND, to_hours
+from sim.verify.clock_sums import HOURS, amplitude, lag, mean, of_hours, of_swings
 from sim.verify.node_sums import LEVELS, of_cold_periods, of_interruptions, of_levels, of_nodes, of_stints
 from sim.verify.sums import (
     Served,
@@ -210,6 +211,17 @@ OF_FLEET: Final = {
         f"busy_p{each}": Probe(f"{each}th percentile in time of that number", of_levels, _busy_quantile(each / 100))
         for each in (50, 95, 99)
     },
+    **{
+        f"{what}_at_{hour}h": Probe(
+            f"mean number of jobs {text} {hour} hours into the day", of_hours, _ratio(f"{name}{hour}", f"days{hour}")
+        )
+        for what, name, text in (("in_system", "there", "in the system"), ("waiting", "waiting", "that wait"))
+        for hour in range(HOURS)
+    },
+    "busy_amplitude": Probe("amplitude of the daily swing of the number of busy GPUs", of_swings, amplitude),
+    "busy_lag_h": Probe("hours by which it peaks later than six hours into the day", of_swings, lag),
+    "busy_peak": Probe("its mean and amplitude", of_swings, lambda total: mean(total) + amplitude(total)),
+    "busy_trough": Probe("its mean less its amplitude", of_swings, lambda total: mean(total) - amplitude(total)),
     "booting_nodes": Probe("mean number of nodes on order", of_nodes, _ratio("boot", "hours")),
     "warm_nodes": Probe("mean number of hired nodes that are up and wholly free", of_nodes, _ratio("warm", "hours")),
     "none_up_share": Probe("share of time in which no hired node is up", of_nodes, _ratio("none_up", "hours")),

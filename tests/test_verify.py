@@ -544,4 +544,52 @@ def test_shipped_files_are_found_and_complete():
     found = read_cases(shipped())
     assert len(found.cases) >= 50
     assert all(case.source and case.formula for case in found.cases)
-    assert len({entry["id"] for entry in found.not_covered}) == len(found.not_covered) > 10
+    assert len({entry["id"] for entry in found.not_covered}) == len(found.not_covered) > 5
+
+
+BY_THE_HOUR = """
+- id: by_the_hour
+  source: by hand
+  formula: two days; one GPU
+  scenario:
+    horizon_days: 2
+    workload:
+      jobs:
+        kind: fine_tune
+        jobs:
+          - {arrival_hours: 5, service_hours: 2}
+          - {arrival_hours: 6, service_hours: 2}
+          - {arrival_hours: 29.5, service_hours: 18}
+          - {arrival_hours: 30, service_hours: 2}
+    plans:
+      fleet: {held: {gpu: {gpus: 1, nodes: 1, usd_per_node_h: 1}}}
+  replications: 2
+  expect:
+    - {key: probes.fleet.fleet.in_system_at_4h, value: 0.0, kind: exact}
+    - {key: probes.fleet.fleet.in_system_at_5h, value: 0.5, kind: exact}
+    - {key: probes.fleet.fleet.in_system_at_6h, value: 2.0, kind: exact}
+    - {key: probes.fleet.fleet.waiting_at_6h, value: 1.0, kind: exact}
+    - {key: probes.fleet.fleet.in_system_at_7h, value: 1.5, kind: exact}
+    - {key: probes.fleet.fleet.waiting_at_7h, value: 0.5, kind: exact}
+    - {key: probes.fleet.fleet.in_system_at_9h, value: 1.0, kind: exact}
+    - {key: probes.fleet.fleet.waiting_at_23h, value: 0.5, kind: exact}
+    - {key: probes.fleet.fleet.in_system_at_23h, value: 1.0, kind: exact}
+"""
+
+
+def test_who_is_there_by_the_hour_by_hand(tmp_path):
+    # First day: served from 5 to 7 and from 7 to 9. Second: from 5:30 to 23:30, and from then on beyond the end.
+    right = case(tmp_path, BY_THE_HOUR)
+    assert [row["estimate"] for row in run_case(right)] == [row.value for row in right.expect]
+
+
+def test_the_swing_of_a_night_shift_by_hand(tmp_path):
+    # One GPU busy from 0 to 12 h each day: mean 1/2; the first harmonic of such a square is 2 / pi, at its peak at 6 h.
+    shifts = "[{arrival_hours: 0, service_hours: 12}, {arrival_hours: 24, service_hours: 12}]"
+    text = BY_THE_HOUR[: BY_THE_HOUR.index("        jobs:")] + f"        jobs: {shifts}\n"
+    text += BY_THE_HOUR[BY_THE_HOUR.index("    plans:") : BY_THE_HOUR.index("  expect:")] + "  expect:\n"
+    wanted = {"amplitude": 2 / np.pi, "peak": 0.5 + 2 / np.pi, "trough": 0.5 - 2 / np.pi, "lag_h": 0.0}
+    for name, value in wanted.items():
+        text += f"    - {{key: probes.fleet.fleet.busy_{name}, value: {value}, kind: mean}}\n"
+    found = [row["estimate"] for row in run_case(case(tmp_path, text))]
+    assert found == pytest.approx(list(wanted.values()), abs=1e-12)

@@ -178,6 +178,32 @@ def test_trained_tokens_count_beside_those_of_requests(tmp_path):
     assert each["by_price_usd"] + each["by_use_usd"] == pytest.approx(each["difference_usd"])
 
 
+ERRORS = "error_share: 1, errors_charged: true, retries: {most: 3, first_s: 1}"
+UNITS = "reserved: {units: 2, tokens_per_minute_per_unit: 110000, usd_per_unit_h: 1}"
+
+
+@pytest.mark.parametrize(
+    ("account", "times", "held"),
+    [(ERRORS, 4, {"node hours": 0}), (UNITS, 0, {})],
+    ids=["every error is paid", "units take all"],
+)
+def test_tokens_count_as_often_as_they_were_paid(account, times, held, tmp_path):
+    """671 requests of 110,000 tokens and 335 of 110: each is tried four times and fails, or taken by reserved units."""
+    plan = f"{{api: {{usd_per_million_input_tokens: 2, usd_per_million_output_tokens: 4, {account}}}}}"
+    lone = MONTH[: MONTH.index("  tuning")] + MONTH[MONTH.index("  batch") : MONTH.index("  now")] + f"  now: {plan}\n"
+    file = export(tmp_path, ROWS)
+    (tmp_path / "month.yaml").write_text(lone)
+    status, out, err = here(
+        "backtest", "month.yaml", "--invoice", file.name, "--reps", 2, "--format", "json", cwd=tmp_path
+    )
+    assert status == 0, err
+    lines = json.loads(out)["lines"]
+    assert lines["api"]["simulated_quantity"]["value"] == times * (671 * 110_000 + 335 * 110)
+    assert lines["api"]["simulated_usd"]["value"] == pytest.approx(times * (671 * 0.24 + 335 * 240e-6))
+    nodes = lines["held"]["simulated_quantity"]["value"]  # hours of units are no node hours
+    assert nodes == held.get("node hours")
+
+
 def test_chance_gives_an_interval(tmp_path):
     found = compared(tmp_path, ROWS, "--set", "workload.tuning.arrivals={law: poisson, rate_per_day: 2}", "--reps", 40)
     each = found["lines"]["on_demand"]
@@ -297,7 +323,9 @@ def test_what_cannot_be_compared_is_refused(rows, arguments, refusal, tmp_path):
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
-        ("a;b\n1;2\n", "focus.csv:1: must have the columns of a FOCUS export, lacks BilledCost, EffectiveCost, "),
+        ("a,b\n1,2\n", "focus.csv:1: must have the columns of a FOCUS export, lacks BilledCost, EffectiveCost, "),
+        ("a;b\n1;2\n", "focus.csv:1: must have cells parted by commas, got ';'; export it as CSV once more"),
+        (",".join([*HEAD, "billedcost"]) + "\n", "focus.csv:1: must have each column once, has BilledCost more often"),
         (",".join(HEAD) + "\n1,2\n", "focus.csv:2: must have 20 cells, got 2"),
         ("", "focus.csv:1: must have the columns"),
     ],

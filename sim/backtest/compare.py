@@ -119,12 +119,18 @@ def _simulated(
 
 
 def _api_tokens(served: Served, opens: int, replications: int) -> Floats:
-    """Add up the tokens that the API is paid for: read and written by requests, trained by jobs; NaN if unknown."""
+    """Add up the tokens that the API is paid for: read and written by requests, trained by jobs; NaN if unknown.
+
+    At an account a request is paid as often as it was charged; tokens that reserved units took are not among them.
+    """
     found = np.zeros(replications)
     for _, requests, rows in served.requests:
         of = np.repeat(np.arange(replications), np.diff(requests.offsets))
-        at_api = (rows.outcome == API) & (rows.start >= opens)
-        found += np.bincount(of[at_api], (requests.prompt + requests.output)[at_api], replications)
+        if rows.tries is None:
+            times = (rows.outcome == API) & (rows.start >= opens)
+        else:
+            times = rows.tries.charged * (rows.tries.last >= opens)
+        found += np.bincount(of, (requests.prompt + requests.output) * times, replications)
     if len(served.paths):
         of = np.repeat(np.arange(replications), np.diff(served.paths.offsets))
         at_api = (served.rows.outcome == API) & (served.rows.start >= opens)
@@ -143,9 +149,9 @@ def _quantities(plan: Plan, scenario: Scenario, outcome: Outcome, spot_usd: Floa
     held = plan.all_nodes * scenario.counted_hours
     gpus = plan.all_gpus * scenario.counted_hours
     found: dict[str, Json] = {line: {} for line in COMPARED}
-    found["held"] = {"node hours": np.full(replications, held), "GPU hours": np.full(replications, gpus)}
-    by_tokens = plan.api is None or plan.api.reserved is None  # units held are paid by the hour
-    if by_tokens and not np.isnan(tokens).any():
+    if plan.api is None or plan.api.reserved is None:  # units are held too, and their hours are no node hours
+        found["held"] = {"node hours": np.full(replications, held), "GPU hours": np.full(replications, gpus)}
+    if not np.isnan(tokens).any():
         found["api"] = {"tokens": tokens}
     hired = outcome.memo[:, HIRED_PAID_H]
     tuning = plan.hired_tuning

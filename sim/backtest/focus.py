@@ -177,8 +177,14 @@ def _rows(file: Path, faults: Faults) -> Iterator[tuple[int, Cells]]:
     reader = csv.reader(text_lines(file), strict=True)
     head = [name.strip().casefold() for name in next(reader, [])]
     missing = [name for name in NEEDED if name.casefold() not in head]
+    if missing and len(head) == 1 and (other := next((mark for mark in ";\t|" if mark in head[0]), None)):
+        faults.refuse(f"{file}:1", f"must have cells parted by commas, got {other!r}; export it as CSV once more")
+        return
     if missing:
         faults.refuse(f"{file}:1", f"must have the columns of a FOCUS export, lacks {', '.join(missing)}")
+        return
+    if twice := [name for name in (*NEEDED, *_MAY_LACK) if head.count(name.casefold()) > 1]:
+        faults.refuse(f"{file}:1", f"must have each column once, has {', '.join(twice)} more often")
         return
     at = {name: head.index(name.casefold()) for name in (*NEEDED, *_MAY_LACK) if name.casefold() in head}
     nothing = dict.fromkeys(_MAY_LACK, "")

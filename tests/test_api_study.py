@@ -141,6 +141,16 @@ def test_the_batch_tier_takes_the_classes_that_can_wait():
     assert study.result["plans"]["api"]["classes"]["chat"]["late_share"].value == 0
     assert study.result["plans"]["api"]["eligible"]
     assert not [entry for entry in study.result["warnings"] if entry["code"] == "unfinished"]
+    none_taken_at_once = {f"{API}.{key}": None for key in ("ttft_s", "seconds_per_output_token", "limits")}
+    told = run(scenario(LISTED, late | none_taken_at_once), 1).result["warnings"]
+    assert "api_seconds_assumed" not in [entry["code"] for entry in told]
+
+
+@pytest.mark.parametrize(("retries", "basis", "most"), [(None, "assumed", 5), ({"most": 2}, "stated", 2)])
+def test_how_often_a_caller_tries_again_is_told(retries, basis, most):
+    told = one(limits=LIMITS, retries=retries).result["plans"]["api"]["inputs"]
+    (each,) = [entry for entry in told if entry["what"] == "API retries"]
+    assert (each["basis"], each["value"]) == (basis, most)
 
 
 OFFER = {"inference_offer": "together_llama_31_8b", "batch": {"turnaround_hours": 2}}

@@ -175,8 +175,19 @@ class Api(Part):
             laws = {"up": self.outages.up_hours, "down": self.outages.down_hours}
             found += [law_input(f"API {name}", law, "hours", self.outages.source) for name, law in laws.items()]
         if self.error_share is not None:
-            found.append(stated("API errors", float(self.error_share), "share of requests", self.source))
+            found.append(stated("API errors", float(self.error_share), "share of attempts", self.source))
+        if self.given(*_REFUSING):
+            found.append(self._tries)
         return found
+
+    @property
+    def _tries(self) -> Input:
+        """Tell how often a caller tries again, who was turned away."""
+        if self.retries is not None:
+            return stated("API retries", float(self.retries.most), "at most", self.source)
+        usual = Retries()
+        how = f"up to {usual.first_s:g} s before the first, {usual.factor:g} times as long before each later one"
+        return Input("API retries", float(usual.most), "at most", "assumed", f"no `retries` are stated; {how}")
 
     @property
     def prices_tokens(self) -> bool:

@@ -246,9 +246,9 @@ def _serving_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tup
         yield "overload", f"plan `{name}`: {text}; raise its limits or reserve more units"
     api = plan.api
     if (
-        scenario.chats
-        and api is not None
+        api is not None
         and api.serves
+        and not all(api.batches(each.deadline_hours) for each in scenario.chats.values())
         and (api.ttft_s is None or api.seconds_per_output_token is None)
     ):
         text = "the API is taken to answer at once; state ttft_s and seconds_per_output_token"

@@ -340,3 +340,16 @@ def test_pairs_of_keys_that_make_no_sense_are_refused(tmp_path):
     assert "must have a longest_s of at least first_s (5), got 1" in line
     training = {"plans.api.api": {"offer": "openai_2023_08", "limits": LIMITS}}
     assert any("because it has `limits`" in line for line in faults(LISTED, tmp_path, training))
+
+
+@pytest.mark.parametrize(
+    ("serve", "lines"), [({}, 0), ({"overflow_above": 5}, 1), ({"kv_tokens": 990}, 1)], ids=["alone", "overflow", "kv"]
+)
+def test_a_limit_is_not_held_to_requests_that_never_come_to_it(serve, lines, tmp_path):
+    node = {"gpus": 1, "nodes": 1, "usd_per_node_h": 1, "serve": {"base_ms": 1, "kv_tokens": 1000} | serve}
+    world = {"plans.api.held": {"node": node}, f"{API}.limits": {"tokens_per_minute": 900, "burst_s": 60}}
+    if not lines:
+        assert run(scenario(LISTED, world), 1).result["plans"]["api"]["eligible"]
+        return
+    (line,) = faults(LISTED, tmp_path, world)
+    assert "must hold the 1,000 tokens of a request of `chat` at one time, got 900" in line

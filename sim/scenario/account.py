@@ -60,7 +60,9 @@ class Limits(Part):
         _check_size(max(found), float(self.burst_s))
         if self.requests_per_minute is not None and self.requests_per_minute * self.burst_s < 60:
             least = 60 / self.requests_per_minute
-            raise ValueError(f"must have a burst_s of at least {least:.4g}, in which one request may come")
+            raise ValueError(
+                f"must have a burst_s of at least {least:.4g}, in which one request may come, got {self.burst_s:g}"
+            )
         return self
 
     @property

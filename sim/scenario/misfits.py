@@ -121,10 +121,18 @@ def unmet(path: Place, plan: Plan, chats: Mapping[str, InferenceClass], hours: f
         fits = float("inf") if beyond and api.limits is None else api.limits.most_tokens if api.limits else 0.0
         if api.reserved is not None:
             fits = max(fits, api.reserved.most_tokens)
-        if not api.batches(each.deadline_hours) and each.most_tokens > fits:
+        asked = _hands_over(plan, name, each) and not api.batches(each.deadline_hours)
+        if asked and each.most_tokens > fits:
             key = "limits" if beyond else "reserved"
             text = f"must hold the {each.most_tokens:,} tokens of a request of `{name}` at one time, got {fits:,.5g}"
             yield (*where, key), f"{text}; raise its tokens a minute or burst_s"
+
+
+def _hands_over(plan: Plan, name: str, requests: InferenceClass) -> bool:
+    """Tell whether requests of a class may come to the API: none serves them, or who does cannot or will not always."""
+    group = plan.server(name)
+    serve = None if group is None else plan.all_serving[group].serve
+    return serve is None or serve.overflow_above is not None or requests.most_tokens - 1 > serve.kv_tokens
 
 
 def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> Refusals:

@@ -6,6 +6,7 @@ Numbers are typed, each with its source; where the reference results lie beside 
 import hashlib
 import json
 import math
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -501,8 +502,9 @@ def test_the_article_recomputed(claim):
 
 def test_the_article_at_the_prices_of_the_book():
     assert md1_wait(6.0) == 1.0
-    assert node_price("p4d.24xlarge", "reserved_1y", None).usd_per_node_h == RESERVED
-    assert node_price("p4d.24xlarge", "on_demand", None) is not None
+    then = date(2023, 10, 1)
+    assert node_price("p4d.24xlarge", "reserved_1y", then).usd_per_node_h == RESERVED
+    assert node_price("p4d.24xlarge", "on_demand", then).usd_per_node_h == pytest.approx(ON_DEMAND, abs=0.005)
 
 
 # No typing errors: every typed expectation is the number of the reference results, where these lie beside the project

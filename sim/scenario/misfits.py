@@ -130,9 +130,12 @@ def unmet(path: Place, plan: Plan, chats: Mapping[str, InferenceClass], hours: f
 
 def _hands_over(plan: Plan, name: str, requests: InferenceClass) -> bool:
     """Tell whether requests of a class may come to the API: none serves them, or who does cannot or will not always."""
-    group = plan.server(name)
-    serve = None if group is None else plan.all_serving[group].serve
-    return serve is None or serve.overflow_above is not None or requests.most_tokens - 1 > serve.kv_tokens
+    server = plan.server(name)
+    if server is None:
+        return True
+    group = plan.all_serving[server]
+    overflows = group.serve is not None and group.serve.overflow_above is not None
+    return overflows or requests.most_tokens - 1 > group.profile.kv_tokens
 
 
 def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> Refusals:

@@ -155,7 +155,11 @@ def detect(header: Sequence[str], where: str, forms: Sequence[Form]) -> Form:
     shared = [len(set(form.columns.values()).intersection(header)) for form in forms]
     if header and not max(shared):
         names = "; ".join(", ".join(form.columns.values()) for form in forms)
-        way_out = "it seems to use `;`, save it with commas" if ";" in header[0] else "name its own in `columns`"
+        way_out = (
+            "it seems to use `;`, save it with commas"
+            if ";" in header[0]
+            else "name its own in `columns` (`--column prompt=..`)"
+        )
         text = f"must have the columns of a known log ({names}), got {list(header)[:5]}; {way_out}"
         raise InputError.one(where, text)
     return forms[shared.index(max(shared))]

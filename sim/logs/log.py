@@ -184,7 +184,7 @@ class Log:
         if len(late):
             where = f"{self.file}:{chunk.lines[late[0]]}"
             self._judge.faults.refuse(
-                where, "arrives before the row above it; put the rows in order or set `sort: true`"
+                where, "arrives before the row above it; put the rows in order or set `sort: true` (`--sort`)"
             )
 
 

@@ -13,7 +13,7 @@ from sim.logs.scan import INSTANT, NUMBER, TEXT, UNREAD, ZONED
 from sim.logs.zones import Clock
 from sim.units import Floats, Ticks
 
-_NO_ZERO: Final = "take the rows of requests that read or wrote nothing out, or set `skip_empty: true`"
+_NO_ZERO: Final = "take the rows of requests that read or wrote nothing out, or set `skip_empty: true` (`--skip-empty`)"
 _LATEST: Final = (LAST_YEAR + 1 - 1970) * 365 * 86_400_000_000.0
 _TEXTS: Final = ("tenant", "status", "cache_hit", "model", "client")
 

@@ -147,7 +147,7 @@ def untrained(path: Place, plan: Plan, class_name: str, job_class: JobClass) -> 
         )
         return
     sizes, key = job_class.gpu_sizes, "gpus" if job_class.sizes is None else "sizes"
-    if (misfit := misfit_gpus(plan, max(sizes), sizes)) is not None:
+    if sizes and (misfit := misfit_gpus(plan, max(sizes), sizes)) is not None:
         yield ("workload", class_name, key), f"must fit plan `{path[1]}`: {misfit}"
     if plan.api is not None and plan.api.trains and plan.api.prices_tokens:
         unsized = any(job.tokens_millions is None for job in job_class.jobs or ())

@@ -4,6 +4,7 @@ Not here: laws of whole numbers and of lists (``laws``), drawing (``workload.dra
 """
 
 import math
+from abc import abstractmethod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -104,13 +105,13 @@ class Continuous(Part):
                 )
         return self
 
+    @abstractmethod
     def whole_mean(self) -> float:
         """Mean before truncation."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
-        raise NotImplementedError
 
     def _kept(self, low: float, high: float) -> tuple[float, float]:
         """Share of the values before truncation within [low, high], and their part of the mean."""

@@ -5,7 +5,7 @@
 Sweeps the runs a day of scenarios/night.yaml. Every plan serves chat by the same two nodes, so what the fine-tunes add
 to the bill is all that differs: a node of their own, the nights of one serving node, the nights and then the API, a
 node by the run, the API alone. A sixth plan prices the nights: at what the node costs held for good beyond hired by the
-hour for its day. Arrivals have no time of day yet: runs come at any hour alike, and chat is light, for its nodes are
+hour for its day. This work has no time of day: runs come at any hour alike, and chat is light, for its nodes are
 held by a timetable and not by its load.
 """
 
@@ -42,7 +42,7 @@ NAMES = {
     "on_demand": ("on-demand", ""),
     "api": ("the API", ""),
 }
-TIMELESS = "Runs come at any hour alike: arrivals have no time of day yet."
+TIMELESS = "Runs come at any hour alike: this work has no time of day."
 
 
 @dataclass

@@ -18,7 +18,7 @@ from sim.study import run
 from sim.study.simulate import Experiment
 from sim.units import tick, to_hours
 from sim.workload.arrivals import _time_change, arrivals
-from sim.workload.dispersion import idc, two_state_idc
+from sim.workload.dispersion import idc
 from sim.workload.draws import Draws
 from sim.workload.states import residual, states
 from sim.workload.streams import stream
@@ -369,6 +369,15 @@ def test_counts_vary_as_theory_says(settings):
         error = each.std() / math.sqrt(len(each))
         assert abs(each.mean() - idc(made, window)) < 5 * error
         assert error < 0.07 * each.mean()
+
+
+def two_state_idc(rates, switching, window):
+    """IDC of a Poisson process whose rate switches between two values (Fischer and Meier-Hellstern 1993)."""
+    both = sum(switching)
+    first = switching[1] / both
+    mean = first * rates[0] + (1 - first) * rates[1]
+    variance = first * (1 - first) * (rates[0] - rates[1]) ** 2
+    return 1 + 2 * variance / (mean * both) * (1 + math.expm1(-both * window) / (both * window))
 
 
 def test_the_theory_of_two_states_is_that_of_any_number():

@@ -147,10 +147,8 @@ class Scenario(Part):
 
     def _usable(self, plan: Plan, nodes: float) -> float:
         """Count the GPUs of so many nodes that jobs can use."""
-        gpus, sizes = (
-            nodes * plan.gpus_per_node,
-            {gpus for job_class in self.tunes.values() for gpus in job_class.gpu_sizes},
-        )
+        gpus = nodes * plan.gpus_per_node
+        sizes = {size for job_class in self.tunes.values() for size in job_class.gpu_sizes}
         if len(sizes) != 1 or not nodes:
             return gpus
         (size,) = sizes

@@ -10,30 +10,6 @@ from sim.scenario.arrivals import MmppArrivals, OnOffArrivals, PoissonArrivals, 
 from sim.units import Floats
 
 
-def two_state_idc(rates: tuple[float, float], switching: tuple[float, float], window: float) -> float:
-    """Index of dispersion of the counts of a Poisson process whose rate switches between two values.
-
-    Parameters
-    ----------
-    rates : (float, float)
-        Arrivals in a unit of time in each state.
-    switching : (float, float)
-        Rates of leaving each state, in the same unit.
-    window : float
-        Length of the windows that arrivals are counted in.
-
-    References
-    ----------
-    Fischer and Meier-Hellstern, The Markov-modulated Poisson process (MMPP) cookbook, Performance Evaluation 18
-    (1993) 149.
-    """
-    both = sum(switching)
-    first = switching[1] / both
-    mean = first * rates[0] + (1 - first) * rates[1]
-    variance = first * (1 - first) * (rates[0] - rates[1]) ** 2
-    return 1 + 2 * variance / (mean * both) * (1 + math.expm1(-both * window) / (both * window))
-
-
 def idc(law: Any, hours: float) -> float:
     """Index of dispersion of the counts in windows of so many hours: their variance over their mean.
 

@@ -133,15 +133,20 @@ def waits_for_ever(plan: Plan) -> bool:
     return queue and plan.patience_hours is None and plan.queue_limit is None
 
 
+def overload(scenario: Scenario, plan: Plan) -> str | None:
+    """Say by how much the fine-tunes of a plan whose jobs all wait are too many for its nodes; None where not."""
+    load, usable = scenario.offered_gpus, scenario.reachable_gpus(plan)
+    if not waits_for_ever(plan) or load is None or usable is None or load < usable:
+        return None
+    verb = "exceeds" if load > usable else "reaches"
+    return f"offered load {load:.3g} erlangs {verb} {usable:.4g} GPUs, so the queue never settles"
+
+
 def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Warn of plans whose queue never settles, whose API is never used, or whose API takes nobody knows how long."""
-    load = scenario.offered_gpus
     for name, plan in scenario.plans.items():
         yield from _serving_warnings(scenario, name, plan)
-        usable = scenario.reachable_gpus(plan)
-        if waits_for_ever(plan) and load is not None and usable is not None and load >= usable:
-            verb = "exceeds" if load > usable else "reaches"
-            text = f"offered load {load:.3g} erlangs {verb} {usable:.4g} GPUs, so the queue never settles"
+        if (text := overload(scenario, plan)) is not None:
             hired = plan.hired_tuning
             never = hired is not None and hired.available_share == 0
             advice = "every order is refused: raise available_share, " if never else "add nodes, "

@@ -12,6 +12,7 @@ from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.study.compare import difference, waits_for_ever
+from sim.study.no_crossing import cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json, result
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, check_how, check_replications, draw_seed, mapper, pool
@@ -239,7 +240,7 @@ class Grid:
         ordered = sorted(self.cells, key=lambda cell: float(cell.at[key]))
         cells = [cell for cell in ordered if self._both_eligible(cell, a, b)]
         if not cells:
-            return found | {"reason": f"at no value do `{a}` and `{b}` do the same work"}
+            return found | {"reason": never_alike(a, b)}
         places = np.array([float(cell.at[key]) for cell in cells])
         differences = np.array([difference(cell.bills[a], cell.bills[b]) for cell in cells])
         value = _crossing(places, differences.mean(axis=1))
@@ -278,26 +279,20 @@ class Grid:
         """
         first, last = float(cells[0].at[key]), float(cells[-1].at[key])
         if not any(difference(cell.bills[a], cell.bills[b]).any() for cell in cells):
-            return f"`{a}` and `{b}` cost the same from {first:.4g} to {last:.4g}"
+            return cost_the_same(a, b, first, last)
         cheaper = a if sum(_gap(cell, a, b) for cell in cells) < 0 else b
         capacity = self.capacity(key, a, b) if key.endswith("rate_per_day") else None
         after = next((cell for cell in ordered if float(cell.at[key]) > last), None)
         ends = [cell for cell in (*cells[-2:], after) if cell is not None][-2:]
         line = [(float(cell.at[key]), _gap(cell, a, b)) for cell in ends]
         if capacity is None or len(ends) < 2 or last < capacity / 2:
-            if len(cells) == 1:
-                return f"only at {first:.4g} do both do the same work: `{cheaper}` is cheaper there"
-            never = "never dearer" if any(_gap(cell, a, b) == 0 for cell in cells) else "cheaper throughout"
-            return f"none from {first:.4g} to {last:.4g}: `{cheaper}` is {never}"
+            return none_between(cheaper, first, last, any(_gap(cell, a, b) == 0 for cell in cells))
         (x0, y0), (x1, y1) = line
         if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:
             changes = x0 - y0 * (x1 - x0) / (y1 - y0)
             turn = f"on a straight line it changes at {changes:.4g}: give values there"
             return f"`{cheaper}` is cheaper up to {last:.4g}; {turn}"
-        return (
-            f"none below capacity {capacity:.4g} a day (compared from {first:.4g} to {last:.4g}): "
-            f"`{cheaper}` is cheaper throughout"
-        )
+        return none_below_capacity(cheaper, capacity, " a day", first, last)
 
     def as_result(self) -> Json:
         """Give the grid by the keys of the JSON contract."""

@@ -36,6 +36,7 @@ EVERY_NUMBER = {
             "hours_per_million_tokens": 1,
             "setup_hours": 1,
             "noise_cv": 0.5,
+            "wait_usd_per_hour": 1,
         },
         "b": {
             "kind": "fine_tune",
@@ -129,6 +130,7 @@ EVERY_SERVING_NUMBER = {
             "output_tokens": {"law": "empirical", "values": [1, 2], "weights": [0.5, 0.5]},
             "adapters": {"count": 2, "zipf": 1},
             "deadline_hours": 24,
+            "wait_usd_per_hour": 1,
         },
         "pairs": {
             "kind": "inference",

@@ -8,6 +8,7 @@ from sim.money.nodes import use_of_nodes
 from sim.money.requests import TokenTariff, use_of_requests
 from sim.money.sharing import Use
 from sim.money.tariff import Lender, Tariff, tariff, throughput, token_tariff
+from sim.money.waiting import waiting_prices, with_waiting
 
 __all__ = [
     "BUSY",
@@ -34,6 +35,8 @@ __all__ = [
     "token_tariff",
     "use_of_nodes",
     "use_of_requests",
+    "waiting_prices",
     "window_edges",
     "with_account",
+    "with_waiting",
 ]

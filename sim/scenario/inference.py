@@ -59,7 +59,7 @@ class InferenceClass(Part):
     """A named source of inference requests; lengths are rounded to whole tokens, at least 1.
 
     With ``deadline_hours`` it can wait: its answers are due so long after they were asked for, and whoever has a batch
-    tier may take it there.
+    tier may take it there. With ``wait_usd_per_hour`` each hour that a request waits for its start costs so much.
     """
 
     kind: Literal["inference"]
@@ -73,6 +73,7 @@ class InferenceClass(Part):
     sessions: Sessions | None = None
     adapters: Adapters | None = None
     deadline_hours: PositiveHours | None = None
+    wait_usd_per_hour: NonNegative = 0.0
     source: Text | None = None
 
     @model_validator(mode="after")

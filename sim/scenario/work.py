@@ -60,7 +60,10 @@ PHILLY = Columns(arrival="timestamp", service="duration", gpus="num_gpus")
 
 
 class JobClass(Part):
-    """A named source of jobs of one kind."""
+    """A named source of jobs of one kind.
+
+    With ``wait_usd_per_hour`` each hour that a job waits for its start costs its owner so much.
+    """
 
     kind: Literal["fine_tune"]
     arrivals: ArrivalLaw | None = None
@@ -75,6 +78,7 @@ class JobClass(Part):
     sizes: JobSizes | None = None
     setup_hours: Hours = 0.0
     noise_cv: Spread = 0.0
+    wait_usd_per_hour: NonNegative = 0.0
     source: Text | None = None
 
     @model_validator(mode="after")

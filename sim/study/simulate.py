@@ -21,8 +21,10 @@ from sim.money import (
     tariff,
     use_of_nodes,
     use_of_requests,
+    waiting_prices,
     window_edges,
     with_account,
+    with_waiting,
 )
 from sim.requests import RequestRows, Requests
 from sim.requests import Serve as ServeRequests
@@ -295,7 +297,8 @@ class Experiment:
         sides: list[Use] = []
         tunes = bool(self.scenario.tunes) or prices.held_usd > 0
         if tunes:
-            sides.append(use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule))
+            use = use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule)
+            sides.append(with_waiting(use, waiting_prices(self.scenario), served.paths, served.rows, self.edges))
         uses = self._uses(plan_name, served, rule)
         sides_of = {pool.name: len(sides) + number for number, (pool, _, _) in enumerate(served.requests)}
         sides += uses
@@ -307,8 +310,13 @@ class Experiment:
         """Tell what the requests of each pool use of a plan, its API account included."""
         pools = [(pool.tariff, requests, rows) for pool, requests, rows in served.requests]
         uses = [use_of_requests(*each, self.edges, rule) for each in pools]
-        account = self.accounts[plan_name]
-        return uses if account is None else with_account(account.throughput, pools, uses, self.edges, rule)
+        account, waiting = self.accounts[plan_name], waiting_prices(self.scenario)
+        if account is not None:
+            uses = with_account(account.throughput, pools, uses, self.edges, rule)
+        return [
+            with_waiting(use, waiting, requests, rows, self.edges)
+            for use, (_, requests, rows) in zip(uses, served.requests, strict=True)
+        ]
 
     def _folded(self, bill: Bill, served: Served, shares: list[Shares], its_fleet: Fleet, tunes: bool) -> Outcome:
         """Fold the rows of every class."""

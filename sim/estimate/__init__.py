@@ -13,10 +13,12 @@ from sim.estimate.interval import (
     share,
 )
 from sim.estimate.pooled import pooled_quantiles
+from sim.estimate.tail import conditional_value_at_risk, probability_over
 from sim.estimate.warmup import mser5
 
 __all__ = [
     "Estimate",
+    "conditional_value_at_risk",
     "deviation",
     "jackknife",
     "mean",
@@ -24,6 +26,7 @@ __all__ = [
     "order_statistic_ranks",
     "plain",
     "pooled_quantiles",
+    "probability_over",
     "quantile",
     "ratio",
     "replications_needed",

@@ -7,19 +7,34 @@ if TYPE_CHECKING:
     from sim import charts
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
-    from sim.study import Grid, Study, run, sweep
+    from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"
-__all__ = ["FleetError", "Grid", "InputError", "Scenario", "Study", "__version__", "charts", "load", "run", "sweep"]
+__all__ = [
+    "FleetError",
+    "Goal",
+    "Grid",
+    "InputError",
+    "Scenario",
+    "Study",
+    "__version__",
+    "charts",
+    "load",
+    "run",
+    "run_until",
+    "sweep",
+]
 
 _HOMES = {
     "FleetError": "sim.faults",
     "InputError": "sim.faults",
     "Scenario": "sim.scenario",
     "load": "sim.scenario",
+    "Goal": "sim.study",
     "Grid": "sim.study",
     "Study": "sim.study",
     "run": "sim.study",
+    "run_until": "sim.study",
     "sweep": "sim.study",
 }
 

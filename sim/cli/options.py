@@ -1,5 +1,6 @@
 """What the command line takes: the options that several commands share, and the checks of what is given."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,21 @@ Settings = Annotated[
 ]
 SeedText = Annotated[str | None, typer.Option("--seed", help="Seed; overrides the scenario's.", metavar="N")]
 Reps = Annotated[str, typer.Option("--reps", help="Replications (sample paths).", metavar="N")]
+ExactReps = Annotated[
+    str | None, typer.Option("--reps", help="Replications (sample paths).", metavar="N", show_default="200")
+]
+Precision = Annotated[
+    str | None,
+    typer.Option("--precision", help="Add replications until intervals are +- so much of the value.", metavar="1%"),
+]
+PreciseKeys = Annotated[
+    list[str] | None,
+    typer.Option("--on", help="Key of the JSON result to be precise; default: bills of all plans.", metavar="KEY"),
+]
+MostReps = Annotated[
+    str | None,
+    typer.Option("--most-reps", help="Give it up after so many.", metavar="N", show_default="100000"),
+]
 Jobs = Annotated[
     str, typer.Option("--jobs", help="Threads; 0 or auto: one a processor. Results do not depend on it.", metavar="N")
 ]
@@ -43,6 +59,18 @@ def whole(flag: str, text: str, low: int, high: int) -> int:
         value = low - 1
     if not low <= value <= high:
         raise InputError.one(flag, f"must be a whole number from {low} to {high}, got {text!r}")
+    return value
+
+
+def share_of(flag: str, text: str) -> float:
+    """Read a percentage given on the command line, as a share."""
+    number, sign, rest = text.partition("%")
+    try:
+        value = float(number) / 100
+    except ValueError:
+        value = math.nan
+    if not sign or rest or not 0 < value < 1:
+        raise InputError.one(flag, f"must be a percentage above 0% and below 100%, such as 1%, got {text!r}")
     return value
 
 

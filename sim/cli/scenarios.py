@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,22 +14,30 @@ from sim.cli.options import (
     MOST_REPLICATIONS,
     WORDS,
     Engine,
+    ExactReps,
     File,
     Format,
     Jobs,
+    MostReps,
     Out,
+    PreciseKeys,
+    Precision,
     Reps,
     SeedText,
     Settings,
     choice,
     load_scenario,
     seed_of,
+    share_of,
     spread,
     thread_count,
     whole,
 )
 from sim.cli.output import Progress, say, show, write_results
 from sim.faults import InputError
+
+if TYPE_CHECKING:
+    from sim.study import Goal
 
 
 @app.command()
@@ -65,13 +73,20 @@ def run(
     file: File,
     settings: Settings = None,
     seed: SeedText = None,
-    reps: Reps = "200",
+    reps: ExactReps = None,
+    precision: Precision = None,
+    on: PreciseKeys = None,
+    most_reps: MostReps = None,
     jobs: Jobs = "auto",
     engine: Engine = "kernel",
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Run a scenario under all its plans and compare them."""
+    """Run a scenario under all its plans and compare them.
+
+    With --precision 1% replications are added until the bill of every ranked plan, or what --on names, is known to +- 1
+    % of its value; --reps as many as it took gives the same result.
+    """
     from sim.files import output_folder
     from sim.manifest import claim
 
@@ -82,20 +97,34 @@ def run(
     from sim import study  # only now, for it takes a second: a refusal comes at once
     from sim.tables import study_csv, study_text
 
-    found = study.run(
-        scenario,
-        whole("--reps", reps, 1, MOST_REPLICATIONS),
-        seed_of(seed),
-        thread_count(jobs),
-        choice("--engine", engine, ENGINES),
-        progress=Progress("replications, in pieces"),
-    )
+    goal = _goal(reps, precision, on, most_reps)
+    how = seed_of(seed), thread_count(jobs), choice("--engine", engine, ENGINES)
+    progress = Progress("replications, in pieces")
+    if goal is not None:
+        found = study.run_until(scenario, goal, *how, progress=progress)
+    else:
+        found = study.run(scenario, whole("--reps", reps or "200", 1, MOST_REPLICATIONS), *how, progress=progress)
     if out is not None:
         from sim import charts
 
         figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
         write_results(out, scenario, found.result, study_csv(found.result), figures)
     show(found.result, format_, study_text, study_csv)
+
+
+def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: str | None) -> "Goal | None":
+    """Read what is to be precise; None for a run of so many replications."""
+    from sim.study.precise import LEAST_REPLICATIONS, Goal
+
+    if precision is None:
+        for flag, given in (("--on", on), ("--most-reps", most)):
+            if given:
+                raise InputError.one(flag, "tells what is to be precise; give --precision with it, such as 1%")
+        return None
+    if reps is not None:
+        raise InputError.one("--reps", "and --precision exclude each other: one states the number, the other finds it")
+    share = share_of("--precision", precision)
+    return Goal(share, tuple(on or ()), whole("--most-reps", most or "100000", LEAST_REPLICATIONS, MOST_REPLICATIONS))
 
 
 @app.command(epilog=WORDS)

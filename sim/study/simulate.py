@@ -210,14 +210,14 @@ class Experiment:
                 total += (self.listed | self.logs)[name].expected(tick(hours))
         return total
 
-    def pieces(self, replications: int) -> Iterator[range]:
-        """Cut the replications into pieces of a size that suits the processor."""
+    def pieces(self, replications: int, first: int = 0) -> Iterator[range]:
+        """Cut the replications from ``first`` on into pieces of a size that suits the processor."""
         hazards = max(each.numbers for each in self.tunings.values())
         hazards += max(0 if each is None else each.numbers for each in self.accounts.values())
         jobs, cells = int(_JOBS_A_PIECE / (self.jobs_expected + 1)), _CELLS_A_PIECE // len(self.edges)
-        step = max(1, min(replications, jobs, cells, _NUMBERS_A_PIECE // (hazards + 1)))
-        for first in range(0, replications, step):
-            yield range(first, min(first + step, replications))
+        step = max(1, min(replications - first, jobs, cells, _NUMBERS_A_PIECE // (hazards + 1)))
+        for begin in range(first, replications, step):
+            yield range(begin, min(begin + step, replications))
 
     def paths(self, replications: Sequence[int]) -> Paths:
         """Draw the fine-tunes of some replications."""
@@ -354,7 +354,7 @@ class Experiment:
         work = self.work(replications)
         return {name: self.charged(name, self.served(name, work))[0] for name in self.tunings}
 
-    def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map) -> dict[str, Outcome]:
-        """Run all replications; ``mapper`` may be that of a thread pool."""
-        parts = list(mapper(self.piece, self.pieces(replications)))
+    def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map, first: int = 0) -> dict[str, Outcome]:
+        """Run all replications from ``first`` on; ``mapper`` may be that of a thread pool."""
+        parts = list(mapper(self.piece, self.pieces(replications, first)))
         return {name: Outcome.joined([part[name] for part in parts]) for name in self.tunings}

@@ -34,6 +34,11 @@ def draw_seed() -> int:
     return secrets.randbits(63)
 
 
+def chosen_seed(scenario: Scenario, seed: int | None) -> int:
+    """Take the seed that is given, else the scenario's, else draw one."""
+    return int(next(value for value in (seed, scenario.seed, draw_seed()) if value is not None))
+
+
 def threads(jobs: int) -> int:
     """Tell how many threads a wish means: 0 is one for each processor."""
     return jobs or len(os.sched_getaffinity(0))
@@ -65,7 +70,7 @@ def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Ca
     return run_all
 
 
-def _whole(where: str, value: object, low: int, high: int) -> int:
+def whole(where: str, value: object, low: int, high: int) -> int:
     """Take a whole number, numpy's too, within its range."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
         raise InputError.one(where, f"must be a whole number from {low} to {high}, got {value!r}")
@@ -82,14 +87,14 @@ def _known(where: str, name: str, names: Iterable[str]) -> str:
 
 def check_replications(replications: int) -> None:
     """Refuse a number of replications that no run can have."""
-    _whole("--reps", replications, 1, MOST_REPLICATIONS)
+    whole("--reps", replications, 1, MOST_REPLICATIONS)
 
 
 def check_how(seed: int | None, jobs: int, engine: str) -> None:
     """Refuse a seed, a number of threads or an engine that no run can have."""
     if seed is not None:
-        _whole("--seed", seed, 0, MOST_SEED)
-    _whole("--jobs", jobs, 0, MOST_THREADS)
+        whole("--seed", seed, 0, MOST_SEED)
+    whole("--jobs", jobs, 0, MOST_THREADS)
     if engine not in ENGINES:
         raise InputError.one("--engine", f"must be one of {', '.join(ENGINES)}, got {engine!r}")
 
@@ -197,7 +202,7 @@ class Study:
         import pandas as pd
 
         _known("plan", plan, self.outcomes)
-        replication = _whole("replication", replication, 0, self.replications - 1)
+        replication = whole("replication", replication, 0, self.replications - 1)
         served, shares = self._again(plan, replication)
         names = np.array(list(self.scenario.workload))
         frames = []
@@ -223,7 +228,7 @@ class Study:
             nodes neither come nor go: there each row of ``jobs`` is one.
         """
         _known("plan", plan, self.outcomes)
-        replication = _whole("replication", replication, 0, self.replications - 1)
+        replication = whole("replication", replication, 0, self.replications - 1)
         return stints_frame(self._again(plan, replication)[0].rows)
 
     def hires(self, plan: str, replication: int = 0) -> "pd.DataFrame":
@@ -236,7 +241,7 @@ class Study:
             (missing where it never was), ``left_h`` (missing where it was there to the end).
         """
         _known("plan", plan, self.outcomes)
-        replication = _whole("replication", replication, 0, self.replications - 1)
+        replication = whole("replication", replication, 0, self.replications - 1)
         served, _ = self._again(plan, replication)
         tables = [("", served.rows.hires), *((str(pool.name), rows.hires) for pool, _, rows in served.requests)]
         return hires_frame([(group, hires) for group, hires in tables if hires is not None])
@@ -306,8 +311,7 @@ def run(
     """
     check_replications(replications)
     check_how(seed, jobs, engine)
-    chosen = int(next(value for value in (seed, scenario.seed, draw_seed()) if value is not None))
-    experiment = Experiment.of(scenario, chosen, engine)
+    experiment = Experiment.of(scenario, chosen_seed(scenario, seed), engine)
     with pool(jobs) as executor:
         outcomes = experiment.all(replications, mapper(executor, progress))
         found = result(experiment, outcomes, exact, mapper(executor))

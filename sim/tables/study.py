@@ -4,6 +4,7 @@ from sim.estimate import Estimate, replications_needed
 from sim.study.result import PERCENTILES
 from sim.tables.api import api_text
 from sim.tables.nodes import nodes_text
+from sim.tables.precision import precision_text
 from sim.tables.words import Json, Row, grid_text, number, percent, with_interval
 
 _SHARED = {
@@ -131,6 +132,8 @@ def study_text(result: Json) -> str:
         parts.append(OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill")))
     words = DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
     parts.append("\n".join([_OF_JOBS.format(cost=_shared(result)), words] if "fine_tune" in kinds else [words]))
+    if "precision" in result:
+        parts.append(precision_text(result["precision"], result["replications"]))
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
     return "\n\n".join(parts)
 

@@ -1,5 +1,6 @@
 """From arrays over replications to estimates with intervals. Arrays only: no job, no plan, no price is known here."""
 
+from sim.estimate.clusters import FEWEST, Lacking, clustered_mean, clustered_quantile, clustered_share, share_between
 from sim.estimate.interval import (
     Estimate,
     deviation,
@@ -17,7 +18,12 @@ from sim.estimate.tail import conditional_value_at_risk, probability_over
 from sim.estimate.warmup import mser5
 
 __all__ = [
+    "FEWEST",
     "Estimate",
+    "Lacking",
+    "clustered_mean",
+    "clustered_quantile",
+    "clustered_share",
     "conditional_value_at_risk",
     "deviation",
     "jackknife",
@@ -31,4 +37,5 @@ __all__ = [
     "ratio",
     "replications_needed",
     "share",
+    "share_between",
 ]

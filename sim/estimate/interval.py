@@ -31,10 +31,10 @@ class Estimate:
     se: float | None = None
     n: int = 0
 
-    def as_json(self) -> dict[str, float | int | None]:
+    def as_json(self) -> dict[str, float | int | str | None]:
         """Give the estimate as plain JSON values, rounded to 12 significant digits (no float noise, no NaN)."""
         parts = {"value": self.value, "low": self.low, "high": self.high, "se": self.se}
-        return {key: plain(value) for key, value in parts.items()} | {"n": self.n}
+        return {**{key: plain(value) for key, value in parts.items()}, "n": self.n}
 
     def scaled(self, factor: float) -> "Estimate":
         """Tell the same in another unit, ``factor`` of which make one of this."""

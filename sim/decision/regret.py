@@ -51,7 +51,7 @@ def cheapest(regrets: Floats) -> Floats:
     float64[F, R, S]
     """
     best = regrets == 0
-    return best / np.maximum(1, best.sum(axis=2, keepdims=True))
+    return np.asarray(best / np.maximum(1, best.sum(axis=2, keepdims=True)))
 
 
 def probability_cheapest(credit: Floats, confidence: float) -> Estimate:

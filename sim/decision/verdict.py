@@ -133,6 +133,4 @@ def judge(npv: Floats, allowed: Bools, regrets: Floats, confidence: float) -> Ve
     if runner_up is None:
         return Verdict("all the same", best, alike=alike)
     answer: Answer = "not enough data" if undecided else "sure"
-    return Verdict(
-        answer, best, runner_up, dearer(npv, allowed, runner_up, best, confidence), alike, undecided
-    )
+    return Verdict(answer, best, runner_up, dearer(npv, allowed, runner_up, best, confidence), alike, undecided)

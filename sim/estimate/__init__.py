@@ -14,11 +14,12 @@ from sim.estimate.interval import (
     share,
 )
 from sim.estimate.pooled import pooled_quantiles
-from sim.estimate.tail import conditional_value_at_risk, probability_over
+from sim.estimate.tail import WORST, conditional_value_at_risk, probability_over
 from sim.estimate.warmup import mser5
 
 __all__ = [
     "FEWEST",
+    "WORST",
     "Estimate",
     "Lacking",
     "clustered_mean",

@@ -270,6 +270,60 @@ EVERY_ARRIVAL_NUMBER = {
 }
 """Arrivals whose rate changes, and sizes that are cut off or have heavy tails."""
 
+EVERY_DECISION_NUMBER = {
+    "name": "decision",
+    "horizon_days": 365,
+    "workload": {
+        "tuning": {"kind": "fine_tune", "arrivals": {"law": "poisson", "rate_per_day": 1}, "service_hours": 1}
+    },
+    "plans": {
+        "own": {
+            "held": {
+                "n": {
+                    "gpus": 1,
+                    "nodes": 1,
+                    "usd_per_node_h": 2,
+                    "commitment": {"term_months": 12, "upfront_share": 0.5},
+                    "stages": [{"month": 3, "nodes": 1}],
+                }
+            }
+        },
+        "rent": {"hired": {"n": {"gpus": 1}}},
+    },
+    "uncertain": {
+        "plans.rent.hired.n.usd_per_node_h": {"p10": 2, "p90": 3, "shape": "triangular"},
+        "plans.rent.overhead_usd_per_year": {"cases": [1, 2], "weights": [0.5, 0.5]},
+    },
+    "correlations": [
+        {"between": ["plans.rent.hired.n.usd_per_node_h", "plans.rent.overhead_usd_per_year"], "value": 0.5}
+    ],
+    "decision": {
+        "months": 12,
+        "step_months": 3,
+        "discount_percent_a_year": 8,
+        "budget_usd": 1000,
+        "unfit_share": 0.1,
+        "prices": {
+            "api": {"percent_a_year": -40, "steps": {"every_months": 9, "percent": -30}},
+            "spot": {"rise": {"after_months": 3, "times": 3}},
+        },
+        "events": {"ends": {"after_months": 6, "probability": 0.5}},
+        "strategies": {
+            "own": {
+                "plan": "own",
+                "switching_usd": 10,
+                "lead_months": 1,
+                "meanwhile": "rent",
+                "moves": [
+                    {"to": "rent", "when": {"price": "api", "times": 2}, "switching_usd": 1, "lead_months": 1},
+                    {"to": "own", "when": {"month": 9}},
+                ],
+            }
+        },
+    },
+}
+"""A decision, with uncertain numbers, terms and stages."""
+
 
 def numbers_of(value, path=()):
     """The paths of all numbers."""

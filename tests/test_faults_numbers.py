@@ -6,7 +6,15 @@ import re
 import time
 
 import pytest
-from full import BAD_NUMBERS, EVERY_ARRIVAL_NUMBER, EVERY_NUMBER, EVERY_SERVING_NUMBER, numbers_of, with_value
+from full import (
+    BAD_NUMBERS,
+    EVERY_ARRIVAL_NUMBER,
+    EVERY_DECISION_NUMBER,
+    EVERY_NUMBER,
+    EVERY_SERVING_NUMBER,
+    numbers_of,
+    with_value,
+)
 from refusals import faults, refused
 from studies import CHAT, RATE
 from test_elastic_scenario import EVERY_ELASTIC_NUMBER
@@ -22,9 +30,10 @@ FULL = {
     "serving": EVERY_SERVING_NUMBER,
     "elastic": EVERY_ELASTIC_NUMBER,
     "arrivals": EVERY_ARRIVAL_NUMBER,
+    "decision": EVERY_DECISION_NUMBER,
 }
 FACTORS = {"hours", "days", "week"}
-SIGNED = ("growth_percent_per_month",)
+SIGNED = ("growth_percent_per_month", "percent_a_year", "percent", "p10", "p90", "value")
 REQUESTS, SERVE = "workload.chat", "plans.own.held.gpu.serve"
 SLOTS = {f"{SERVE}.adapters": {"slots": 100_000}, "plans.hybrid.held.gpu.serve.adapters": {"slots": 1}}
 NUMBERS = [
@@ -54,7 +63,7 @@ def test_b04_the_full_scenario_is_good_and_holds_every_number():
 def test_b04_every_number_refuses_what_is_none(full, path):
     key = ".".join(map(str, path))
     for value in BAD_NUMBERS[:9]:
-        if path[-1] in SIGNED and value in (5e-324, -1):
+        if (path[-1] in SIGNED or path[-2:-1] == ("cases",)) and value in (5e-324, -1):
             continue
         with pytest.raises(InputError) as error:
             build(Tree(with_value(full, path, value)))
@@ -67,7 +76,7 @@ def test_b04_every_number_refuses_what_is_none(full, path):
             continue
         with pytest.raises(InputError) as error:
             build(Tree(with_value(full, path, value)))
-        assert key in str(error.value)
+        assert (path[1] if "cases" in path else key) in str(error.value)  # any value may be a case, not at any key
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ Not here: prices (``catalog``), the plan they are bought in (``plans``), anythin
 
 from abc import abstractmethod
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sim import catalog
 from sim.profile import Profile
+from sim.scenario.commitment import Commitment, Stage, misfit, term_of
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input, law_input, nearest, stated
 from sim.scenario.laws import NOTHING, Part, SizeLaw, law_mean
@@ -130,6 +132,17 @@ class Held(Bought):
     server: Text | None = None
     owned: Owned | None = None
     failures: Failures | None = None
+    commitment: Commitment | None = None
+    stages: Annotated[tuple[Stage, ...], Field(max_length=100)] = ()
+
+    @model_validator(mode="after")
+    def _committed(self) -> Self:
+        if text := misfit(self.commitment, self.rate, self.owned is not None):
+            raise ValueError(text)
+        months = [int(stage.month) for stage in self.stages]
+        if any(later <= sooner for sooner, later in pairwise(months)):
+            raise ValueError(f"must have stages of which each comes after the one before, got months {months}")
+        return self
 
     @model_validator(mode="after")
     def _owned(self) -> Self:
@@ -189,6 +202,12 @@ class Held(Bought):
         most = max((int(entry.nodes) for entry in serve.schedule or ()), default=0)
         if most > self.nodes:
             raise ValueError(f"must have a serve.schedule of at most its {self.nodes} nodes, got {most}")
+
+    @property
+    def term_months(self) -> int:
+        """Months that a term lasts: as stated, else by the name of the rate; 0: from month to month, or owned."""
+        stated = None if self.commitment is None else self.commitment.term_months
+        return int(stated or term_of(self.rate) or 0)
 
     @property
     def most_nodes(self) -> int:

@@ -1,16 +1,20 @@
 """From a file to a Scenario, with its price book: all faults at once."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sim.faults import Fault, InputError
+from sim.scenario.book import Book
 from sim.scenario.book_file import bring
+from sim.scenario.lift import lift, path_of, put
 from sim.scenario.model import Scenario
 from sim.scenario.read import validated, with_settings
 from sim.scenario.tree import Tree, dotted, read_tree
 
 
-def build(tree: Tree, folder: Path | None = None) -> Scenario:
+def build(tree: Tree, folder: Path | None = None, ends: bool = True) -> Scenario:
     """Validate a tree.
 
     Parameters
@@ -19,19 +23,52 @@ def build(tree: Tree, folder: Path | None = None) -> Scenario:
         What was read, with its lines.
     folder : Path, optional
         Where file names in the scenario start from.
+    ends : bool
+        Whether the scenario is also judged at both ends of each uncertain number, one at a time.
 
     Raises
     ------
     InputError
         With all faults found, each with its place.
     """
-    whole, book = bring(tree, folder or Path())
+    plain, faults = lift(tree)
+    try:
+        whole, book = bring(plain, folder or Path())
+        scenario = _judged(whole, book, folder)
+    except InputError as refused:
+        raise InputError(list(dict.fromkeys([*faults, *refused.faults]))) from None
+    faults += _at_ends(scenario, whole, book, folder) if ends and not faults else []
+    if faults:
+        raise InputError(faults)
+    return scenario
+
+
+def _judged(whole: Tree, book: Book, folder: Path | None) -> Scenario:
+    """Validate a tree that holds plain numbers and whole entries of price books."""
     scenario = validated(Scenario, whole, {"book": book, "folder": folder or Path()})
     if folder is not None:
         scenario._folder = folder
-    if found := [Fault(tree.where(path), f"{dotted(path)} {text}") for path, text in scenario.impossible()]:
+    if found := [Fault(whole.where(path), f"{dotted(path)} {text}") for path, text in scenario.impossible()]:
         raise InputError(found)
     return scenario
+
+
+def _at_ends(scenario: Scenario, whole: Tree, book: Book, folder: Path | None) -> Iterator[Fault]:
+    """Refuse uncertain numbers that may take a value at which the scenario is none."""
+    certain = {key: value for key, value in whole.values.items() if key not in ("uncertain", "correlations")}
+    for key, law in scenario.uncertain.items():
+        path = path_of(key, certain)
+        for name, value in law.ends:
+            try:
+                _judged(replace(whole, values=put(certain, path, value)), book, folder)
+            except InputError as refused:
+                texts = "; ".join(fault.text for fault in refused.faults)
+                yield Fault(whole.where(("uncertain", key)), f"{key} may be {_shown(value)}, its {name}: {texts}")
+
+
+def _shown(value: object) -> str:
+    """Show a value that may be drawn."""
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def load(file: str | Path, settings: dict[str, Any] | None = None) -> Scenario:

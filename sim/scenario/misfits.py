@@ -7,10 +7,11 @@ from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import nearest
 from sim.scenario.laws import law_mean
 from sim.scenario.plans import Plan, misfit_gpus
+from sim.scenario.tree import Path_
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
 
-Place = tuple[str, ...]
+Place = Path_
 Refusals = Iterator[tuple[Place, str]]
 
 LONGEST_REQUEST_S = 30 * 86_400.0

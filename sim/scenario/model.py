@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from sim.scenario.book import Entry
+from sim.scenario.decision import Decision
+from sim.scenario.decision_misfits import misdecided
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
 from sim.scenario.laws import Part
@@ -27,6 +29,7 @@ from sim.scenario.quantity import (
     Slug,
 )
 from sim.scenario.tails import redrawn
+from sim.scenario.uncertain import Correlation, Uncertain, uncorrelated
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, tick
 
@@ -79,12 +82,20 @@ class Scenario(Part):
     plans: Annotated[dict[Slug, Plan], Field(min_length=1, max_length=100)]
     allocation: Allocation = Allocation()
     equal_work: EqualWork = EqualWork()
+    uncertain: dict[str, Uncertain] = Field(default_factory=dict)
+    correlations: Annotated[tuple[Correlation, ...], Field(max_length=200)] = ()
+    decision: Decision | None = None
     _folder: Path = PrivateAttr(default=Path())
 
     @property
     def folder(self) -> Path:
         """The folder that file names in the scenario start from."""
         return self._folder
+
+    @property
+    def certain(self) -> "Scenario":
+        """The same with nothing uncertain: every number at its central value."""
+        return self.model_copy(update={"uncertain": {}, "correlations": ()})
 
     @property
     def horizon_hours(self) -> float:
@@ -160,7 +171,8 @@ class Scenario(Part):
         """List what the numbers rest on, each once: paces of the work, prices of the plans, what laws leave out."""
         paces = [entry for name, each in self.workload.items() for entry in each.inputs(name)]
         prices = [entry for plan in self.plans.values() for entry in plan.inputs(self.price_date)]
-        return list(dict.fromkeys([*paces, *prices, *redrawn(self)]))
+        unknown = [law.input(key) for key, law in self.uncertain.items()]
+        return list(dict.fromkeys([*paces, *prices, *redrawn(self), *unknown]))
 
     def impossible(self) -> Refusals:
         """Find what no single key shows to be wrong: pairs of a key's path and the refusal."""
@@ -204,3 +216,5 @@ class Scenario(Part):
                 ("horizon_days",),
                 f"must be at most {MOST_SERVING_DAYS:g} where requests are served, got {self.horizon_days:g}",
             )
+        yield from uncorrelated(self.uncertain, self.correlations)
+        yield from misdecided(self)

@@ -44,6 +44,9 @@ def _keys_beside(model: type[BaseModel], location: Path_) -> list[str]:
         mapping: dict[str, str] = next(
             (o["discriminator"]["mapping"] for o in [part, *options] if "discriminator" in o), {}
         )
+        if step in names:  # kinds of uncertain numbers go by the names of their models
+            part = names[step]
+            continue
         if step in mapping:
             part = inside({"$ref": mapping[step]})
             continue
@@ -119,9 +122,9 @@ def _fault(model: type[BaseModel], tree: Tree, error: ErrorDetails) -> Fault:
     """Turn one pydantic error into one line of this project."""
     location = tuple(error["loc"])
     path = _key_path(tree, location)
-    key = dotted(path) or f"the {model.__name__.lower()}"
+    key = dotted(tree.origin(path)) or f"the {model.__name__.lower()}"
     if error["type"] == "missing":
-        return Fault(tree.where(path), f"{dotted((*path, location[-1]))} is missing")
+        return Fault(tree.where(path), f"{dotted(tree.origin((*path, location[-1])))} is missing")
     if error["type"] == "extra_forbidden":
         return Fault(
             tree.where(path), f"{key} is not a key here; {nearest(str(location[-1]), _keys_beside(model, location))}"
@@ -135,6 +138,8 @@ def _fault(model: type[BaseModel], tree: Tree, error: ErrorDetails) -> Fault:
     got = "" if ", got " in rule or isinstance(value, dict | list) else f", got {_shown(value)}"
     if isinstance(value, str) and error["type"] == "quantity":
         got += "; write the number alone, its unit is in the key's name"
+    if got and tree.get(("uncertain", dotted(path))) is not None:
+        got += ", the central value" + ("; uncertain whole numbers are `cases`" if "whole" in rule else "")
     return Fault(tree.where(path), f"{key} {rule}{got}")
 
 
@@ -245,7 +250,7 @@ def as_values(value: Any) -> Any:
     """Give a model as plain values that ``build`` reads back; keys that hold nothing are left out."""
     if isinstance(value, BaseModel):
         plain = {name: as_values(getattr(value, name)) for name in type(value).model_fields}
-        return {name: entry for name, entry in plain.items() if entry is not None and entry != {}}
+        return {name: entry for name, entry in plain.items() if entry is not None and entry not in ({}, [])}
     if isinstance(value, dict):
         return {name: as_values(entry) for name, entry in value.items()}
     if isinstance(value, tuple):

@@ -28,9 +28,17 @@ class Tree:
     lines: dict[Path_, int] = field(default_factory=dict)
     settings: set[Path_] = field(default_factory=set)
     flag: str = "--set"
+    lifted: dict[str, Path_] = field(default_factory=dict)
+
+    def origin(self, path: Path_) -> Path_:
+        """Tell where something was written that was lifted to another place (``uncertain`` numbers)."""
+        if path[:1] == ("uncertain",) and len(path) > 1 and path[1] in self.lifted:
+            return (*self.lifted[str(path[1])], *path[2:])
+        return path
 
     def where(self, path: Path_) -> str:
         """Name the place of a key: file and line, or the flag that gave it."""
+        path = self.origin(path)
         if path not in self.lines and any(setting[: len(path)] == path for setting in self.settings):
             return self.flag
         for end in range(len(path), 0, -1):

@@ -226,15 +226,19 @@ def resolved_yaml(scenario: Scenario, vary: dict[str, Any] | None = None) -> str
     from ruamel.yaml import YAML
 
     out = io.StringIO()
-    values = as_values(scenario)
-    if scenario.price_book is not None:
-        asked = set(_words([values["plans"], list((vary or {}).values())]))
-        used = [as_values(each) for each in scenario.price_book if name_of(each) in asked]
-        values = {key: value for key, value in values.items() if key != "price_book"} | (
-            {"price_book": used} if used else {}
-        )
-    YAML().dump(values, out)
+    YAML().dump(values_used(scenario, list((vary or {}).values())), out)
     return out.getvalue()
+
+
+def values_used(scenario: Scenario, others: Any = ()) -> dict[str, Any]:
+    """Give a scenario as plain values, and of its own price book what it asks for, or other values do."""
+    bare = scenario.model_copy(update={"price_book": None})
+    values: dict[str, Any] = as_values(bare)
+    if scenario.price_book is not None:
+        asked = set(_words([values["plans"], values.get("uncertain"), others]))
+        if used := [as_values(each) for each in scenario.price_book if name_of(each) in asked]:
+            values["price_book"] = used
+    return values
 
 
 def _words(value: Any) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtrit
 
-from sim.estimate.interval import Estimate, share
+from sim.estimate.clusters import clustered_share
+from sim.estimate.interval import Estimate
 from sim.units import Floats
 
 WORST: Final = 20
@@ -18,21 +19,17 @@ WORST: Final = 20
 
 
 def probability_over(values: Floats, limit: float, confidence: float) -> Estimate:
-    """Estimate the probability that a value lies above a limit, with Wilson's interval over rows.
+    """Estimate the probability that a value lies above a limit, with Wilson's interval.
 
     Parameters
     ----------
     values : float64[n] or float64[n, R]
-        One row a future; a row of which a part lies above counts by that part.
+        One row a future; what its columns tell more than one of them is measured (``clustered_share``).
     limit : float
         A value that equals it is not over.
-
-    References
-    ----------
-    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
     """
     over = (values > limit).reshape(len(values), math.prod(values.shape[1:]))
-    return share(float(over.mean(axis=1).sum()), len(values), confidence)
+    return clustered_share(over.astype(np.float64), confidence)
 
 
 def conditional_value_at_risk(values: Floats, p: float, confidence: float) -> Estimate:

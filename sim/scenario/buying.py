@@ -181,6 +181,18 @@ class Held(Bought):
         """Look up or add up what a node hour costs and who says so."""
         return super().price(what, on) if self.owned is None else self.owned.price(what, self._bought)
 
+    def figures(self) -> dict[str, float]:
+        """Tell every figure that an owned node is priced by, by the keys of ``owned``.
+
+        Raises
+        ------
+        LookupError
+            When the nodes are rented.
+        """
+        if self.owned is None:
+            raise LookupError("these nodes are rented")
+        return self.owned.figures(self._bought)
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if (self.rate or "").startswith("spot"):

@@ -66,9 +66,13 @@ class Owned(Part):
         """List every figure that the price of a node hour is made of, each with its own source."""
         return [self._input(what, key, server) for key in _UNITS]
 
+    def figures(self, server: Server | None) -> dict[str, float]:
+        """Tell every figure by its key: as stated, else of the server, else of the catalog."""
+        return {key: self._input("", key, server).value for key in _UNITS}
+
     def price(self, what: str, server: Server | None) -> Input:
         """Add up what a node hour costs."""
-        part = {key: self._input(what, key, server).value for key in _UNITS}
+        part = self.figures(server)
         capital = part["usd"] * (1 - part["resale_share"]) / part["life_years"] / HOURS_PER_YEAR
         upkeep = part["usd"] * part["maintenance_share_per_year"] / HOURS_PER_YEAR
         space = part["space_usd_per_kw_month"] * part["power_kw"] * MONTHS_PER_YEAR / HOURS_PER_YEAR

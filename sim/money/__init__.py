@@ -1,7 +1,8 @@
 """What the served jobs cost: tariffs, the ledger that adds up to the bill, the share of each job."""
 
-from sim.money.account import Throughput, with_account
+from sim.money.account import Throughput, enter_account, with_account
 from sim.money.billing import Billing
+from sim.money.calendar import Calendar, replications_of, window_of
 from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
 from sim.money.memo import BUSY, MEMO, PRODUCTIVE, UNITS_TOKENS, UNITS_USD, UNITS_USED, node_usd
 from sim.money.nodes import use_of_nodes
@@ -9,6 +10,7 @@ from sim.money.requests import TokenTariff, use_of_requests
 from sim.money.sharing import Use
 from sim.money.tariff import Lender, Tariff, tariff, throughput, token_tariff
 from sim.money.waiting import waiting_prices, with_waiting
+from sim.money.windows import enter_requests, enter_tunes
 
 __all__ = [
     "BUSY",
@@ -20,6 +22,7 @@ __all__ = [
     "UNITS_USED",
     "Bill",
     "Billing",
+    "Calendar",
     "Charges",
     "Lender",
     "Shares",
@@ -28,7 +31,11 @@ __all__ = [
     "TokenTariff",
     "Use",
     "charge",
+    "enter_account",
+    "enter_requests",
+    "enter_tunes",
     "node_usd",
+    "replications_of",
     "settle",
     "tariff",
     "throughput",
@@ -37,6 +44,7 @@ __all__ = [
     "use_of_requests",
     "waiting_prices",
     "window_edges",
+    "window_of",
     "with_account",
     "with_waiting",
 ]

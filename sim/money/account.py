@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sim.money.calendar import Calendar
 from sim.money.memo import UNITS_TOKENS, UNITS_USD, UNITS_USED
 from sim.money.requests import TokenTariff
 from sim.money.sharing import API_LINE, EQUALLY, HELD_IDLE, HELD_USED, LINES, RULES, Use, share_out
@@ -67,6 +68,15 @@ class _Paid:
         return found.reshape(replications, windows)
 
 
+def _units(throughput: Throughput, paid: list[_Paid], replications: int, windows: int) -> tuple[Floats, Floats]:
+    """Tell what a token costs that reserved units take, in each replication, and how many they take in each window."""
+    used = np.sum([each.total(each.tokens, replications) for each in paid], axis=0)
+    capacity = np.maximum(throughput.tokens, used)
+    with np.errstate(invalid="ignore"):
+        rate = np.where(capacity > 0, throughput.usd / capacity, 0.0)
+    return rate, np.sum([each.by_window(each.tokens, replications, windows) for each in paid], axis=0)
+
+
 def _idle_shares(paid: list[_Paid], arrivals: list[Ticks], loose: Floats, edges: Ticks, rule: str) -> list[Floats]:
     """Share the idle money of reserved units among the counted requests that used them."""
     replications = len(loose)
@@ -120,13 +130,10 @@ def with_account(
     A full bucket at the start may let reserved units take more than they are paid for; then a token costs less, and
     nothing is idle. Idle money of a replication in which nobody used them is shared like that of the first pool.
     """
-    replications, windows = len(uses[0].lines), len(edges) - 1
+    replications = len(uses[0].lines)
     paid = [_Paid.of(*pool, edges) for pool in pools]
     used = np.sum([each.total(each.tokens, replications) for each in paid], axis=0)
-    capacity = np.maximum(throughput.tokens, used)
-    with np.errstate(invalid="ignore"):
-        rate = np.where(capacity > 0, throughput.usd / capacity, 0.0)
-    in_window = np.sum([each.by_window(each.tokens, replications, windows) for each in paid], axis=0)
+    rate, in_window = _units(throughput, paid, replications, len(edges) - 1)
     idle = throughput.usd * np.diff(edges) / (edges[-1] - edges[0]) - in_window * rate[:, None]
     shares = _idle_shares(paid, [requests.arrival for _, requests, _ in pools], idle, edges, rule)
     anybody = np.sum([each.total(each.counted * each.tokens, replications) for each in paid], axis=0) > 0
@@ -144,3 +151,25 @@ def with_account(
         attributed = use.attributed + (each.by_use + by_units) * each.counted
         found.append(replace(use, lines=lines, loose=loose, memo=memo, attributed=attributed, rest=rest))
     return found
+
+
+def enter_account(
+    calendar: Calendar, throughput: Throughput, pools: list[tuple[TokenTariff, Requests, RequestRows]]
+) -> None:
+    """Enter what requests pay at the one account of a plan by window: at their last attempt, units all the time.
+
+    Parameters
+    ----------
+    calendar : Calendar
+        Where it is entered.
+    throughput, pools
+        As for ``with_account``.
+    """
+    edges, (replications, windows, _) = calendar.edges, calendar.usd.shape
+    paid = [_Paid.of(*pool, edges) for pool in pools]
+    rate, tokens = _units(throughput, paid, replications, windows)
+    by_units = tokens * rate[:, None]
+    for each in paid:
+        calendar.usd[:, :, API_LINE] += each.by_window(each.by_use, replications, windows)
+    calendar.usd[:, :, HELD_USED] += by_units
+    calendar.usd[:, :, HELD_IDLE] += calendar.shares * throughput.usd - by_units

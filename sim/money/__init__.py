@@ -2,7 +2,7 @@
 
 from sim.money.account import Throughput, enter_account, with_account
 from sim.money.billing import Billing
-from sim.money.calendar import Calendar, replications_of, window_of
+from sim.money.calendar import Calendar
 from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
 from sim.money.memo import BUSY, MEMO, PRODUCTIVE, UNITS_TOKENS, UNITS_USD, UNITS_USED, node_usd
 from sim.money.nodes import use_of_nodes
@@ -35,7 +35,6 @@ __all__ = [
     "enter_requests",
     "enter_tunes",
     "node_usd",
-    "replications_of",
     "settle",
     "tariff",
     "throughput",
@@ -44,7 +43,6 @@ __all__ = [
     "use_of_requests",
     "waiting_prices",
     "window_edges",
-    "window_of",
     "with_account",
     "with_waiting",
 ]

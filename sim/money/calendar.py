@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.compiled import kernel
+from sim.compiled import inlined, kernel
 from sim.hires import Hires
 from sim.jobs import API, HELD, HIRED, Paths, Rows
 from sim.money.billing import Billing, billed
@@ -19,25 +19,39 @@ from sim.requests import RequestRows, Requests
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
 
 
+@inlined
+def _window(instant: int, edges: Ticks) -> int:
+    """Find the window that an instant lies in; before the first the first, after the last the last."""
+    low, high = 0, len(edges) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if edges[middle] <= instant:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 @kernel
 def _spend(
     replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats, line: int, edges: Ticks, usd: Floats
 ) -> None:
     """Add what is spent evenly over spans of time to the windows in which it is spent."""
-    windows = len(edges) - 1
+    opens, closes = edges[0], edges[len(edges) - 1]
     for k in range(len(since)):
-        begin, end = max(since[k], edges[0]), min(until[k], edges[windows])
-        low, high = 0, windows
-        while begin < end and high - low > 1:
-            middle = (low + high) // 2
-            if edges[middle] <= begin:
-                low = middle
-            else:
-                high = middle
+        begin, end = max(since[k], opens), min(until[k], closes)
+        at = _window(begin, edges)
         while begin < end:
-            stop = min(end, edges[low + 1])
-            usd[replication[k], low, line] += (stop - begin) / TICKS_PER_HOUR * usd_per_h[k]
-            begin, low = stop, low + 1
+            stop = min(end, edges[at + 1])
+            usd[replication[k], at, line] += (stop - begin) / TICKS_PER_HOUR * usd_per_h[k]
+            begin, at = stop, at + 1
+
+
+@kernel
+def _book(replication: Ticks, instant: Ticks, paid: Floats, line: int, edges: Ticks, usd: Floats) -> None:
+    """Add what is spent at instants to the windows in which they lie."""
+    for k in range(len(instant)):
+        usd[replication[k], _window(instant[k], edges), line] += paid[k]
 
 
 @kernel
@@ -60,11 +74,6 @@ def _paid_spans(
 def replications_of(offsets: Ticks) -> Ticks:
     """Tell the replication of each row."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-
-
-def window_of(instant: Ticks, edges: Ticks) -> Ticks:
-    """Tell the window that each instant lies in; before the first the first, after the last the last."""
-    return np.clip(np.searchsorted(edges, instant, side="right") - 1, 0, len(edges) - 2)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Calendar:
     @property
     def shares(self) -> Floats:
         """Share of the counted time that each window is."""
-        return np.diff(self.edges) / (self.edges[-1] - self.edges[0])
+        return np.asarray(np.diff(self.edges) / (self.edges[-1] - self.edges[0]))
 
     def spend(self, line: int, replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats) -> None:
         """Enter what is spent evenly over spans of time, as far as they lie in the counted time."""
@@ -98,9 +107,7 @@ class Calendar:
 
     def book(self, line: int, replication: Ticks, instant: Ticks, usd: Floats) -> None:
         """Enter what is spent at instants."""
-        windows = len(self.edges) - 1
-        cell = replication * windows + window_of(instant, self.edges)
-        self.usd[:, :, line] += np.bincount(cell, usd, len(self.usd) * windows).reshape(len(self.usd), windows)
+        _book(replication, instant, usd, line, self.edges, self.usd)
 
     def use(self, idle: int, used: int, replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats) -> None:
         """Enter use of nodes that are paid for in any case: off their idle line, onto the used one."""

@@ -15,18 +15,19 @@ from sim.units import TICKS_PER_HOUR
 def _enter_held(calendar: Calendar, prices: Tariff, paths: Paths, rows: Rows) -> None:
     """Enter the use of nodes that are always there."""
     mine = np.flatnonzero(rows.outcome == HELD)
-    rate = paths.gpus[mine] * prices.held_usd_per_gpu_h
+    rate = paths.gpus[mine].astype(np.float64) * prices.held_usd_per_gpu_h
     calendar.use(HELD_IDLE, HELD_USED, replications_of(paths.offsets)[mine], rows.start[mine], rows.end[mine], rate)
 
 
 def _enter_hired_at_once(calendar: Calendar, prices: Tariff, paths: Paths, rows: Rows) -> None:
     """Enter jobs that have nodes of their own, paid by the step."""
-    hired, node_gpus = prices.hired or FREE, prices.node_gpus
-    replication, whole = replications_of(paths.offsets), -(-paths.gpus // node_gpus) * node_gpus
+    hired, node_gpus, replication = prices.hired or FREE, prices.node_gpus, replications_of(paths.offsets)
+    gpus = paths.gpus.astype(np.float64)
+    whole = np.ceil(gpus / node_gpus) * node_gpus * hired.usd_per_gpu_h
     paid = np.maximum(-(-(rows.end - rows.start) // hired.step) * hired.step, hired.minimum)
-    calendar.spend(hired.idle_line, replication, rows.start, rows.start + paid, whole * hired.usd_per_gpu_h)
+    calendar.spend(hired.idle_line, replication, rows.start, rows.start + paid, whole)
     lines = (hired.idle_line, hired.used_line)
-    calendar.use(*lines, replication, rows.start, rows.end, paths.gpus * hired.usd_per_gpu_h)
+    calendar.use(*lines, replication, rows.start, rows.end, gpus * hired.usd_per_gpu_h)
 
 
 def _enter_stints(calendar: Calendar, prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows) -> None:
@@ -63,10 +64,11 @@ def enter_tunes(calendar: Calendar, prices: Tariff, fleet: Fleet, paths: Paths, 
         _enter_held(calendar, prices, paths, rows)
     calendar.usd[:, :, HELD_IDLE] += calendar.shares * prices.held_usd
     mine = np.flatnonzero((rows.outcome == API) & (rows.start >= calendar.edges[0]))
-    usd = prices.api_usd_per_job + prices.api_usd_per_service_h * (paths.service[mine] / TICKS_PER_HOUR)
+    usd = np.full(len(mine), float(prices.api_usd_per_job))
+    usd += prices.api_usd_per_service_h * (paths.service[mine] / TICKS_PER_HOUR)
     if prices.api_usd_per_million > 0:
-        usd = usd + prices.api_usd_per_million * paths.tokens[mine]
-    calendar.book(API_LINE, replications_of(paths.offsets)[mine], rows.start[mine], np.broadcast_to(usd, len(mine)))
+        usd += prices.api_usd_per_million * paths.tokens[mine]
+    calendar.book(API_LINE, replications_of(paths.offsets)[mine], rows.start[mine], usd)
     calendar.settle(prices.settle_usd, paths, rows)
 
 

@@ -1,10 +1,13 @@
 """The bill of each replication by window of the counted time, and who came in it. Not here: anything estimated."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from sim.money import Calendar, enter_account, enter_requests, enter_tunes, replications_of, waiting_prices, window_of
+from sim.jobs import Paths
+from sim.money import Calendar, enter_account, enter_requests, enter_tunes, waiting_prices
+from sim.requests import Requests
 from sim.study.simulate import Experiment, Served
 from sim.units import Floats, Ticks
 
@@ -46,16 +49,16 @@ def by_window(experiment: Experiment, plan_name: str, served: Served) -> Windows
     if account is not None:
         pools = [(pool.tariff, requests, rows) for pool, requests, rows in served.requests]
         enter_account(calendar, account.throughput, pools)
-    sides = [(served.paths, served.rows), *((requests, rows) for _, requests, rows in served.requests)]
-    for jobs, rows in sides:
-        calendar.wait(waiting, jobs, rows)
     calendar.fix(prices.staff_usd, prices.overhead_usd)
-    return Windows(calendar.usd, np.sum([_came(jobs.offsets, jobs.arrival, calendar) for jobs, _ in sides], axis=0))
+    calendar.wait(waiting, served.paths, served.rows)
+    jobs = _came(served.paths, experiment.edges)
+    for _, requests, rows in served.requests:
+        calendar.wait(waiting, requests, rows)
+        jobs += _came(requests, experiment.edges)
+    return Windows(calendar.usd, jobs)
 
 
-def _came(offsets: Ticks, arrival: Ticks, calendar: Calendar) -> Floats:
-    """Count the counted jobs that came in each window."""
-    replications, windows, _ = calendar.usd.shape
-    mine = np.flatnonzero(arrival >= calendar.edges[0])
-    cell = replications_of(offsets)[mine] * windows + window_of(arrival[mine], calendar.edges)
-    return np.bincount(cell, minlength=replications * windows).reshape(replications, windows).astype(np.float64)
+def _came(jobs: Paths | Requests, edges: Ticks) -> Floats:
+    """Count the jobs of each replication that came in each window."""
+    places = [np.searchsorted(jobs.arrival[first:last], edges) for first, last in pairwise(jobs.offsets)]
+    return np.diff(places, axis=1).astype(np.float64)

@@ -193,10 +193,10 @@ def sweep(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of a scenario."""
-    from sim.scenario import Scenario
+    """Print the JSON schema of a scenario; any number in it may also be {p10, p90} or {cases}."""
+    from sim.scenario.schema import schema as described
 
-    say(json.dumps(Scenario.model_json_schema(), indent=1))
+    say(json.dumps(described(), indent=1))
 
 
 @app.command()

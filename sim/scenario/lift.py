@@ -125,7 +125,7 @@ class _Lift:
         if key in self.inline:
             self.refuse(here, f"uncertain.{key} stands twice, here and in its place")
         elif text := _unfit(self.values, path) or _clash(get(self.values, path), _law(law)):
-            self.refuse(here, f"uncertain.{key} {text}")
+            self.refuse(here, f"uncertain.{key[:200]} {text}")
         else:
             self.laws[key], self.values = law, put(self.values, path, central(law))
             if path not in self.tree.lines and here in self.tree.lines:
@@ -133,7 +133,7 @@ class _Lift:
 
     def check(self) -> None:
         """Refuse what cannot be uncertain, and too much of it."""
-        for key in _FIXED & self.laws.keys():
+        for key in sorted(_FIXED & self.laws.keys()):
             at = self.inline.get(key, ("uncertain", key))
             self.refuse(at, f"{key} must be the same in every future, so it cannot be uncertain")
         if len(self.laws) > MOST_KEYS:
@@ -142,6 +142,8 @@ class _Lift:
 
 def _unfit(values: Any, path: Path_) -> str | None:
     """Say why an uncertain number cannot stand at a path; None where it can."""
+    if "" in path:
+        return "must be a key like plans.reserved.staff.usd_per_year"
     for step in path[:-1] if len(path) > 2 else ():
         if (inside := _below(values, step)) is None:
             known = f"; {nearest(str(step), values)}" if isinstance(values, dict) else ""

@@ -12,6 +12,7 @@ from sim.scenario.lift import lift, path_of, put
 from sim.scenario.model import Scenario
 from sim.scenario.read import validated, with_settings
 from sim.scenario.tree import Tree, dotted, read_tree
+from sim.scenario.uncertain import Spread
 
 
 def build(tree: Tree, folder: Path | None = None, ends: bool = True) -> Scenario:
@@ -63,7 +64,9 @@ def _at_ends(scenario: Scenario, whole: Tree, book: Book, folder: Path | None) -
                 _judged(replace(whole, values=put(certain, path, value)), book, folder)
             except InputError as refused:
                 texts = "; ".join(fault.text for fault in refused.faults)
-                yield Fault(whole.where(("uncertain", key)), f"{key} may be {_shown(value)}, its {name}: {texts}")
+                way_out = "; narrow it, or give it another shape" if isinstance(law, Spread) else ""
+                said = f"{key} may be {_shown(value)}, its {name}: {texts}{way_out}"
+                yield Fault(whole.where(("uncertain", key)), said)
 
 
 def _shown(value: object) -> str:

@@ -138,7 +138,7 @@ def _fault(model: type[BaseModel], tree: Tree, error: ErrorDetails) -> Fault:
     got = "" if ", got " in rule or isinstance(value, dict | list) else f", got {_shown(value)}"
     if isinstance(value, str) and error["type"] == "quantity":
         got += "; write the number alone, its unit is in the key's name"
-    if got and tree.get(("uncertain", dotted(path))) is not None:
+    elif got and tree.get(("uncertain", dotted(path))) is not None:
         got += ", the central value" + ("; uncertain whole numbers are `cases`" if "whole" in rule else "")
     return Fault(tree.where(path), f"{key} {rule}{got}")
 
@@ -149,6 +149,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def _inside(place: Path_, other: Path_) -> bool:
     """Tell whether a place lies below another."""
     return len(place) > len(other) and place[: len(other)] == other
+
+
+def _stands_for(tree: Tree, at: Path_, wrong: list[Path_]) -> bool:
+    """Tell whether a refused value stands only for an uncertain number that is itself refused."""
+    key = dotted(_key_path(tree, at))
+    return any(other[:2] == ("uncertain", key) for other in wrong)
 
 
 def validated(model: type[_Model], tree: Tree, context: dict[str, Any]) -> _Model:
@@ -169,6 +175,7 @@ def validated(model: type[_Model], tree: Tree, context: dict[str, Any]) -> _Mode
             for detail in details
             # a list that loses its wrong entries is not too short on top of it
             if detail["type"] != "too_short" or not any(_inside(at, tuple(detail["loc"])) for at in wrong)
+            if not _stands_for(tree, tuple(detail["loc"]), wrong)
         ]
         raise InputError(list(dict.fromkeys(faults))) from None
 

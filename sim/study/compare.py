@@ -276,10 +276,24 @@ def _price_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "price_stale", f"{named}: more than 12 months before price_date {on}; look for a newer price"
 
 
+def _decision_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Warn of what only a decision takes into account: uncertain numbers, and nodes that come later."""
+    if count := len(scenario.uncertain):
+        stand = "number is uncertain and stands at its central value"
+        if count > 1:
+            stand = "numbers are uncertain and stand at their central values"
+        yield "uncertain", f"{count} {stand} here; `decide` draws them"
+    for name, plan in scenario.plans.items():
+        if staged := [group_name for group_name, group in plan.held.items() if group.stages]:
+            text = f"plan `{name}`, `{staged[0]}`: nodes that come in stages are left out here; `decide` counts them"
+            yield "stages", text
+
+
 def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
     """List what a reader must know before the numbers are used: pairs of a code and a text."""
     scenario = experiment.scenario
     found = [*_plan_warnings(scenario), *_price_warnings(scenario), *tail_warnings(scenario)]
+    found += _decision_warnings(scenario)
     for name, listed in (experiment.listed | experiment.logs).items():
         if listed.dropped:
             text = f"class `{name}`: {listed.dropped} jobs arrive after the horizon and are left out"

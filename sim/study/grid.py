@@ -132,7 +132,8 @@ def cells_of(
     cells = []
     for point in points(vary):
         tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag="--vary"), point)
-        cell = build(tree, scenario.folder)
+        # the ends of uncertain numbers were judged when the scenario was read, but for those that a cell states itself
+        cell = build(tree, scenario.folder, ends=any(isinstance(value, dict) for value in point.values()))
         if (list(cell.plans), list(cell.workload)) != (list(scenario.plans), list(scenario.workload)):
             raise InputError.one("--vary", f"must vary keys of plans and classes that exist, got {', '.join(point)}")
         cells.append((point, cell))

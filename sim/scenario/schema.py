@@ -32,6 +32,7 @@ def _open(part: Any) -> Any:
 
 def _or(part: dict[str, Any], *laws: str) -> dict[str, Any]:
     """Let a value be one of some models instead; what is said about it stays outside."""
-    outside = {key: part[key] for key in ("title", "default", "description") if key in part}
-    inside = {key: value for key, value in part.items() if key not in outside}
+    said = ("title", "default", "description")
+    outside = {key: value for key, value in part.items() if key in said}
+    inside = {key: value for key, value in part.items() if key not in said}
     return {"anyOf": [inside, *({"$ref": f"#/$defs/{law}"} for law in laws)], **outside}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sim.decision.owned import Purchase, Stay, owned_schedule, stays
 from sim.decision.schedule import Schedule, present_value
-from sim.decision.terms import Lot, lots, term_schedule
+from sim.decision.terms import Lot, lots, monthly_schedule, term_schedule
 
 FLAT = np.ones(60)
 
@@ -25,10 +25,17 @@ def assert_adds_up(found: Schedule) -> None:
 
 
 def test_month_to_month_follows_the_price_and_is_paid_at_the_end_of_each_month():
-    found = term_schedule(need((2, 3)), 100.0, np.array([1.0, 0.9, 0.8]), 1, 0.0, True)
+    found = monthly_schedule(need((2, 3)), 100.0, np.array([1.0, 0.9, 0.8]))
     assert found.cost == pytest.approx([200, 180, 160])
     assert found.cash == pytest.approx([0, 200, 180, 160])
     assert not found.stranded.any()
+
+
+def test_month_to_month_is_a_term_of_one_month():
+    needed, factors = need((2, 3), (0, 2), (1, 4)), np.linspace(1, 0.5, 9)
+    found, term = monthly_schedule(needed, 7.0, factors), term_schedule(needed, 7.0, factors, 1, 0.0, True)
+    assert found.cost == pytest.approx(term.cost)
+    assert found.cash == pytest.approx(term.cash)
 
 
 def test_a_term_keeps_its_price_and_is_renewed_at_that_of_the_day():

@@ -11,7 +11,7 @@ import numpy as np
 from sim.decision.moves import Stretch
 from sim.decision.owned import Purchase, owned_schedule
 from sim.decision.schedule import Schedule
-from sim.decision.terms import term_schedule
+from sim.decision.terms import monthly_schedule, term_schedule
 from sim.scenario import Held, Plan, Scenario
 from sim.scenario.owned import MONTHS_PER_YEAR
 from sim.scenario.pattern import HOURS_PER_MONTH
@@ -71,7 +71,7 @@ def _group_schedule(scenario: Scenario, group: Held, needed: Ticks, prices: Mapp
     usd = group.price("held", scenario.price_date).value * HOURS_PER_MONTH
     if not group.term_months:
         path = "on_demand" if (group.rate or "").startswith("on_demand") else "held"
-        return term_schedule(needed, usd, prices[path], 1, 0.0, False)
+        return monthly_schedule(needed, usd, prices[path])
     upfront = 0.0 if group.commitment is None else float(group.commitment.upfront_share)
     paid = group.commitment is None or group.commitment.beyond == "paid"
     return term_schedule(needed, usd, prices["held"], group.term_months, upfront, paid)
@@ -98,4 +98,4 @@ def _units_schedule(scenario: Scenario, plan: Plan, begin: int, end: int, path: 
         return Schedule.nothing(months)
     needed = np.zeros(months, np.int64)
     needed[begin:end] = int(units.units)
-    return term_schedule(needed, units.price(scenario.price_date).value * HOURS_PER_MONTH, path, 1, 0.0, False)
+    return monthly_schedule(needed, units.price(scenario.price_date).value * HOURS_PER_MONTH, path)

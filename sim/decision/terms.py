@@ -1,7 +1,7 @@
 """Nodes rented for terms: when a term begins, what it costs while it is needed, and what it costs when it is not.
 
 A term is bought when running ones do not cover the need, at the price of its first month, and its price holds to its
-end. It is renewed when it ends, as far as nodes are still needed then. Month to month is a term of one month.
+end. It is renewed when it ends, as far as nodes are still needed then. Not here: nodes that are bought (``owned``).
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,22 @@ import numpy as np
 
 from sim.decision.schedule import Schedule
 from sim.units import Floats, Ticks
+
+
+def monthly_schedule(needed: Ticks, usd_per_node_month: float, factors: Floats) -> Schedule:
+    """Lay out what nodes cost that are rented from month to month: each month at its price, paid at its end.
+
+    Parameters
+    ----------
+    needed : int64[months]
+        Nodes needed in each month of the span.
+    usd_per_node_month : float
+        At today's price.
+    factors : float64[months]
+        On today's price.
+    """
+    cost = needed * usd_per_node_month * factors
+    return Schedule(cost, np.zeros(len(needed)), np.concatenate(([0.0], cost)))
 
 
 class Lot(NamedTuple):

@@ -4,14 +4,14 @@ Not here: drawing futures, and who is cheapest in them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import ndtri
 
-from sim.estimate import Estimate, mean
+from sim.estimate import Estimate, Lacking, mean
 from sim.units import Floats
 from sim.workload.streams import stream
 
@@ -22,7 +22,7 @@ LEAST_FUTURES: Final = 100
 
 _KNOTS: Final = (2, 3, 4, 5, 7)
 _PENALTY: Final = 1.4  # of a parameter in the score of a curve: Kim & Gu, JRSS B 66 (2004), against wiggles
-_FEW: Final = 12  # values that differ, up to which they are cases and no scale
+_FEW: Final = 20  # values that differ, up to which they are cases and no scale
 _DRAWS: Final = 300
 
 
@@ -35,7 +35,7 @@ class Worth:
     key : str
         The input.
     usd : Estimate
-        Regret that knowing it would spare, at least 0; without a value where there are too few futures.
+        Regret that knowing it would spare, at least 0; ``Lacking`` where there are too few futures.
     """
 
     key: str
@@ -52,21 +52,18 @@ class Information:
         USD that knowing the whole future would spare: the expected regret of the best choice.
     inputs : tuple of Worth
         What each input alone would spare, the most first.
-    reason : str or None
-        Why there are no numbers.
     """
 
     perfect: Estimate
     inputs: tuple[Worth, ...]
-    reason: str | None = None
 
 
-def information(values: Mapping[str, Sequence[Value]], npv: Floats, seed: int, confidence: float) -> Information:
+def information(values: Mapping[str, Iterable[Value]], npv: Floats, seed: int, confidence: float) -> Information:
     """Tell which input, if it were measured, would most reduce expected regret.
 
     Parameters
     ----------
-    values : dict of sequences
+    values : dict of iterables
         Of each input its value in each future: numbers, or cases (words, truths; None: it does not happen).
     npv : float64[F, S]
         USD of each strategy in each future.
@@ -82,9 +79,8 @@ def information(values: Mapping[str, Sequence[Value]], npv: Floats, seed: int, c
     """
     futures = len(npv)
     if futures < LEAST_FUTURES:
-        nothing = tuple(Worth(key, Estimate(None, n=futures)) for key in values)
-        told = f"not enough data: {futures} futures, at least {LEAST_FUTURES} are needed"
-        return Information(Estimate(None, n=futures), nothing, told)
+        nothing = Lacking(None, n=futures, reason=f"needs at least {LEAST_FUTURES} futures, got {futures}")
+        return Information(nothing, tuple(Worth(key, nothing) for key in values))
     weights = stream(seed, 0, "decision/information").exponential(size=(_DRAWS, futures))
     found = [Worth(key, partial(each, npv, weights, confidence)) for key, each in values.items()]
     return Information(perfect(npv, confidence), tuple(sorted(found, key=_most)))
@@ -112,12 +108,12 @@ def perfect(npv: Floats, confidence: float) -> Estimate:
     return mean(npv[:, best] - npv.min(axis=1), confidence)
 
 
-def partial(values: Sequence[Value], npv: Floats, weights: Floats, confidence: float) -> Estimate:
+def partial(values: Iterable[Value], npv: Floats, weights: Floats, confidence: float) -> Estimate:
     """Estimate what knowing one input is worth (EVPPI): min E[npv] - E[min E[npv | input]], at least 0.
 
     Parameters
     ----------
-    values : sequence
+    values : iterable
         The input in each future.
     npv : float64[F, S]
         USD of each strategy in each future.
@@ -130,7 +126,7 @@ def partial(values: Sequence[Value], npv: Floats, weights: Floats, confidence: f
     -------
     Estimate
         Less its bias. The interval spans the normal one around that, the percentiles of the draws, and, above, those
-        that come when each strategy is one standard error nearer to the best: knowledge is worth most in a tie.
+        that come when each strategy is two standard errors nearer to the best: knowledge is worth most in a tie.
 
     References
     ----------
@@ -140,7 +136,7 @@ def partial(values: Sequence[Value], npv: Floats, weights: Floats, confidence: f
     """
     futures, best = len(npv), int(npv.mean(axis=0).argmin())
     gaps = npv - npv[:, [best]]
-    nearer = np.minimum(gaps.mean(axis=0), gaps.std(axis=0, ddof=1) / math.sqrt(futures))
+    nearer = np.minimum(gaps.mean(axis=0), 2 * gaps.std(axis=0, ddof=1) / math.sqrt(futures))
     curve = _curve(values, gaps)
     plain = _spared(curve, gaps, np.ones(futures))
     draws = np.array([_spared(curve, gaps, row) for row in weights])
@@ -160,7 +156,7 @@ def _spared(curve: Floats, gaps: Floats, weights: Floats) -> float:
     return float((share @ smooth).min() - share @ smooth.min(axis=1))
 
 
-def _curve(values: Sequence[Value], gaps: Floats) -> Floats:
+def _curve(values: Iterable[Value], gaps: Floats) -> Floats:
     """Choose the family of curves float64[F, p] in an input, orthonormal: by cross-validation of the gaps.
 
     Cases have a mean each. Numbers have natural cubic splines in their normal scores: the worth of an input does not
@@ -177,10 +173,11 @@ def _curve(values: Sequence[Value], gaps: Floats) -> Floats:
     return min(families, key=lambda family: _score(family, gaps))
 
 
-def _codes(values: Sequence[Value]) -> tuple[Floats, list[bool]]:
+def _codes(values: Iterable[Value]) -> tuple[Floats, list[bool]]:
     """Turn an input into numbers: words by their order; None, which never happens, beyond all others."""
-    known = [each is not None for each in values]
-    given = [each for each in values if each is not None]
+    every = list(values)
+    known = [each is not None for each in every]
+    given = [each for each in every if each is not None]
     order = {word: float(k) for k, word in enumerate(sorted({each for each in given if isinstance(each, str)}))}
     numbers = [order[each] if isinstance(each, str) else float(each) for each in given]
     beyond = max(numbers, default=0.0) + 1.0

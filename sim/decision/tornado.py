@@ -97,7 +97,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Tornado:
-    """What each input does to a measure by itself: the central measure, who is cheapest there, the longest bar first."""
+    """What each input does to a measure: that at the centre, who is cheapest there, the longest bar first."""
 
     central: Estimate
     cheapest: str | None

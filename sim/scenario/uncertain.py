@@ -163,6 +163,13 @@ class Cases(Part):
         return next((case for (case, _), total in zip(likely, sums, strict=True) if share <= total), likely[-1][0])
 
     @property
+    def middles(self) -> list[tuple[float, Scalar]]:
+        """Each possible case with the middle of its stretch of cumulated probability, at which it is drawn."""
+        likely = [(case, chance) for case, chance in self._in_order if chance > 0]
+        sums = accumulate(chance for _, chance in likely)
+        return [(total - chance / 2, case) for (case, chance), total in zip(likely, sums, strict=True)]
+
+    @property
     def ends(self) -> list[tuple[str, Scalar]]:
         """All cases, each with its name."""
         return [(f"case {case!r}", case) for case in self.cases]

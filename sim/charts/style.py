@@ -103,6 +103,17 @@ def limits(values: Floats, log: bool, below: float = 0.05, above: float = 0.05) 
     return (10.0**low, 10.0**high) if log else (low, high)
 
 
+_MONEY: Final = ((1e6, "million USD"), (1e3, "thousand USD"))
+
+
+def in_money(axes: Axes, which: str, most: float) -> str:
+    """Label an axis of USD in thousands or millions where it reaches that far, and name the unit."""
+    size, unit = next((each for each in _MONEY if most >= 10 * each[0]), (1.0, "USD"))
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value / size)))
+    return unit
+
+
 _STEPS: Final = ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
 
 

@@ -235,7 +235,7 @@ def test_the_reference_gives_the_same_months():
 def test_growth_beyond_what_can_be_simulated_is_refused():
     """1000 % a month for 3 years: the month is named in which it is too much."""
     asked = scenario(settings=TWO_WEEKS | {"decision.months": 36, GROWTH: 1000})
-    with pytest.raises(InputError, match=r"percent_per_month: must bring at most 100,000,000 jobs .* in month 9"):
+    with pytest.raises(InputError, match=r"percent_per_month: must bring at most 100,000,000 jobs .* from month 6"):
         world(asked, 1, range(1))
 
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from sim.decision.periods import Period, during, periods
 from sim.scenario import Scenario
-from sim.study.fitness import why_unfit
-from sim.study.simulate import Experiment, Outcome
+from sim.study.fitness import reason_unfit
+from sim.study.fold import Fold
+from sim.study.simulate import Experiment
 from sim.study.windows import Windows, by_window
 from sim.units import Floats
 
@@ -32,8 +33,8 @@ class Months:
     unfit: str | None
 
 
-Simulated = dict[str, tuple[Windows, Outcome]]
-"""Of each plan, its windows and what its classes came to."""
+Told = tuple[Windows, dict[str, Fold]]
+"""Of a plan, its money by window, and what became of the jobs of each class."""
 
 
 def world(scenario: Scenario, seed: int, replications: Sequence[int], engine: str = "kernel") -> dict[str, Months]:
@@ -69,42 +70,47 @@ def world(scenario: Scenario, seed: int, replications: Sequence[int], engine: st
     the demand of the sample is the mean demand of the period, growth within it included, so the sum has no bias where
     money is in proportion to demand. Fitness is that of all simulated jobs together.
     """
-    parts = [
-        (period, _simulated(during(scenario, period), period, seed, replications, engine))
-        for period in periods(scenario)
-    ]
+    asked = [(period, during(scenario, period)) for period in periods(scenario)]
+    parts = [(period, _simulated(made, period, seed, replications, engine)) for period, made in asked]
     return {name: _joined(scenario, [(period, part[name]) for period, part in parts]) for name in parts[0][1]}
 
 
-def _simulated(scenario: Scenario, period: Period, seed: int, replications: Sequence[int], engine: str) -> Simulated:
+def _simulated(
+    scenario: Scenario, period: Period, seed: int, replications: Sequence[int], engine: str
+) -> dict[str, Told]:
     """Run a period under all its plans."""
     ready = Experiment.of(scenario, period.seed(seed), engine)
     pieces = [_piece(ready, [replications[place] for place in piece]) for piece in ready.pieces(len(replications))]
     return {name: _together([piece[name] for piece in pieces]) for name in scenario.plans}
 
 
-def _piece(ready: Experiment, replications: Sequence[int]) -> Simulated:
+def _piece(ready: Experiment, replications: Sequence[int]) -> dict[str, Told]:
     """Run some replications under all plans: one path, every plan."""
     work, found = ready.work(replications), {}
     for name in ready.scenario.plans:
         served = ready.served(name, work)
-        found[name] = by_window(ready, name, served), ready.charged(name, served)[0]
+        found[name] = by_window(ready, name, served), ready.unpriced(name, served)
     return found
 
 
-def _together(pieces: Sequence[tuple[Windows, Outcome]]) -> tuple[Windows, Outcome]:
+def _together(pieces: Sequence[Told]) -> Told:
     """Put successive replications together."""
-    windows, outcomes = zip(*pieces, strict=True)
+    windows = [each for each, _ in pieces]
     joined = Windows(*(np.concatenate([getattr(each, name) for each in windows]) for name in ("lines", "jobs")))
-    return joined, Outcome.joined(outcomes)
+    return joined, _all_folds([folds for _, folds in pieces])
 
 
-def _joined(scenario: Scenario, parts: Sequence[tuple[Period, tuple[Windows, Outcome]]]) -> Months:
+def _all_folds(parts: Sequence[dict[str, Fold]]) -> dict[str, Fold]:
+    """Put the folds of each class together."""
+    return {name: Fold.joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(scenario: Scenario, parts: Sequence[tuple[Period, Told]]) -> Months:
     """Put the periods of a plan one after the other."""
     lines = [_by_month(period, windows.lines) for period, (windows, _) in parts]
     jobs = [_by_month(period, windows.jobs) for period, (windows, _) in parts]
-    outcome = Outcome.joined([outcome for _, (_, outcome) in parts])
-    return Months(np.concatenate(lines, axis=1), np.concatenate(jobs, axis=1), why_unfit(scenario, outcome))
+    folds = _all_folds([folds for _, (_, folds) in parts])
+    return Months(np.concatenate(lines, axis=1), np.concatenate(jobs, axis=1), reason_unfit(scenario, folds))
 
 
 def _by_month(period: Period, values: Floats) -> Floats:

@@ -30,6 +30,11 @@ class Shares:
     attributed: Floats
     fully_loaded: Floats
 
+    @classmethod
+    def none(cls, jobs: int) -> "Shares":
+        """Make shares of jobs of which nobody asks what they cost."""
+        return cls(np.zeros(jobs), np.zeros(jobs))
+
 
 @dataclass(frozen=True)
 class Bill:

@@ -20,20 +20,20 @@ _PREEMPTED_ABOVE = 0.05
 _ROUNDING = 1e-12  # relative: bills that differ by less differ by the rounding of floats
 
 
-def unfit(scenario: Scenario, outcome: Outcome, classes: dict[str, Any]) -> str | None:
+def unfit(scenario: Scenario, folds: dict[str, Fold], classes: dict[str, Any]) -> str | None:
     """Say why a plan does not do the work that the others do; None when it does.
 
     Parameters
     ----------
     scenario : Scenario
         Its rules of equal work.
-    outcome : Outcome
-        Of the plan.
+    folds : dict of Fold
+        Of each class under the plan.
     classes : dict
         What was estimated of each class.
     """
     rules = scenario.equal_work
-    for name, each in outcome.classes.items():
+    for name, each in folds.items():
         jobs, wait = float(each.total("jobs").sum()), classes[name]["wait_h"]["p95"].value
         refused = float(each.total("refused").sum()) if "refused" in each.layout.sums else 0.0
         left = float(each.total("not_started").sum()) / jobs if jobs else 0.0

@@ -25,7 +25,12 @@ def why_unfit(scenario: Scenario, outcome: Outcome) -> str | None:
     outcome : Outcome
         Of the plan.
     """
-    return unfit(scenario, outcome, {name: _asked(scenario, name, each) for name, each in outcome.classes.items()})
+    return reason_unfit(scenario, outcome.classes)
+
+
+def reason_unfit(scenario: Scenario, folds: dict[str, Fold]) -> str | None:
+    """Say the same of the folds of all classes, whoever made them."""
+    return unfit(scenario, folds, {name: _asked(scenario, name, each) for name, each in folds.items()})
 
 
 def _asked(scenario: Scenario, name: str, folded: Fold) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: boo
         else:
             of_kind = _tune_result(folded, confidence, exact)
         classes[class_name] = Json(kind=kind) | common | of_kind
-    reason = unfit(scenario, outcome, classes)
+    reason = unfit(scenario, outcome.classes, classes)
     lines = {line: mean(outcome.lines[:, k], confidence) for k, line in enumerate(LINES)}
     hours = {"allocated": outcome.allocated, "busy": outcome.memo[:, BUSY], "productive": outcome.memo[:, PRODUCTIVE]}
     return {

@@ -13,7 +13,6 @@ from sim import fleet, reference
 from sim.account import Answer
 from sim.jobs import Fleet, Paths, Rows, Terms
 from sim.money import (
-    Bill,
     Shares,
     Tariff,
     Use,
@@ -304,7 +303,9 @@ class Experiment:
         sides += uses
         lending_sides = [sides_of[name] for name in lenders]
         bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule, lending_sides)
-        return self._folded(bill, served, shares, its_fleet, tunes), shares
+        folds = self._folds(plan_name, served, shares[0] if tunes else None, shares[tunes:])
+        serving, worn = self._serving(served), wear(served.paths, served.rows, its_fleet)
+        return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, worn, folds, serving), shares
 
     def _uses(self, plan_name: str, served: Served, rule: str) -> list[Use]:
         """Tell what the requests of each pool use of a plan, its API account included."""
@@ -318,36 +319,47 @@ class Experiment:
             for use, (_, requests, rows) in zip(uses, served.requests, strict=True)
         ]
 
-    def _folded(self, bill: Bill, served: Served, shares: list[Shares], its_fleet: Fleet, tunes: bool) -> Outcome:
+    def unpriced(self, plan_name: str, served: Served) -> dict[str, Fold]:
+        """Fold the rows of every class as if no job cost anything: what became of the work, a third of the time."""
+        of_pools = [Shares.none(len(requests)) for _, requests, _ in served.requests]
+        return self._folds(plan_name, served, Shares.none(len(served.paths)), of_pools)
+
+    def _folds(
+        self, plan_name: str, served: Served, of_tunes: Shares | None, of_pools: Sequence[Shares]
+    ) -> dict[str, Fold]:
         """Fold the rows of every class."""
-        classes = list(self.scenario.workload)
-        queued, span = not its_fleet.no_queue, (self.opens, self.closes)
-        folds = {
-            name: fold(served.paths, served.rows, shares[0], classes.index(name), queued, *span)
-            for name in self.scenario.tunes
-        }
-        serving = {}
-        for (pool, requests, rows), its_shares in zip(served.requests, shares[tunes:], strict=True):
+        classes, queued = list(self.scenario.workload), not self.tunings[plan_name].fleet.no_queue
+        folds: dict[str, Fold] = {}
+        if of_tunes is not None:
+            rules = (queued, self.opens, self.closes)
+            for name in self.scenario.tunes:
+                folds[name] = fold(served.paths, served.rows, of_tunes, classes.index(name), *rules)
+        for (pool, requests, rows), its_shares in zip(served.requests, of_pools, strict=True):
             for name in pool.classes:
-                overflows = pool.replicas is not None
                 due = self.scenario.chats[name].deadline_hours
                 folds[name] = fold_requests(
                     requests,
                     rows,
                     its_shares,
                     classes.index(name),
-                    overflows,
+                    pool.replicas is not None,
                     self.opens,
                     self.closes,
                     alone=len(pool.classes) == 1,
                     deadline=NEVER if due is None else tick(due),
                 )
-            if pool.name is not None and pool.replicas is not None:
-                there = pool.replica_ticks(rows, self.opens, self.closes)
-                serving[pool.name] = np.column_stack([rows.busy.sum(axis=1), rows.batch_time, there]) / TICKS_PER_HOUR
-        by_class = {name: folds[name] for name in classes}
-        worn = wear(served.paths, served.rows, its_fleet)
-        return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, worn, by_class, serving)
+        return {name: folds[name] for name in classes}
+
+    def _serving(self, served: Served) -> dict[str, Floats]:
+        """Tell of each group of nodes that serves how long its replicas were busy, and there."""
+        return {
+            pool.name: np.column_stack(
+                [rows.busy.sum(axis=1), rows.batch_time, pool.replica_ticks(rows, self.opens, self.closes)]
+            )
+            / TICKS_PER_HOUR
+            for pool, _, rows in served.requests
+            if pool.name is not None and pool.replicas is not None
+        }
 
     def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:
         """Run some replications under all plans: one path, every plan."""

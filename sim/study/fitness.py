@@ -1,4 +1,4 @@
-"""Whether a plan does the work, and nothing else: for searches that ask it at many values and need no other estimate."""
+"""Whether a plan does the work, and nothing else: for searches that ask it at many values and estimate no more."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.study.compare import difference, waits_for_ever
-from sim.study.no_crossing import cost_the_same, never_alike, none_below_capacity, none_between
+from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json, result
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, check_how, check_replications, draw_seed, mapper, pool
@@ -291,8 +291,7 @@ class Grid:
         (x0, y0), (x1, y1) = line
         if y0 * (y0 + (y1 - y0) / (x1 - x0) * (capacity - x0)) < 0:
             changes = x0 - y0 * (x1 - x0) / (y1 - y0)
-            turn = f"on a straight line it changes at {changes:.4g}: give values there"
-            return f"`{cheaper}` is cheaper up to {last:.4g}; {turn}"
+            return f"{changes_beyond(cheaper, last, changes)}: give values there"
         return none_below_capacity(cheaper, capacity, " a day", first, last)
 
     def as_result(self) -> Json:

@@ -25,3 +25,8 @@ def none_below_capacity(cheaper: str, capacity: float, unit: str, first: float, 
         f"none below capacity {capacity:.4g}{unit} (compared from {first:.4g} to {last:.4g}): "
         f"`{cheaper}` is cheaper throughout"
     )
+
+
+def changes_beyond(cheaper: str, last: float, at: float) -> str:
+    """Say who is cheaper up to the last value compared, and where a straight line on from there changes its sign."""
+    return f"`{cheaper}` is cheaper up to {last:.4g}; on a straight line it changes at {at:.4g}"

@@ -7,10 +7,12 @@ if TYPE_CHECKING:
     from sim import charts
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
+    from sim.search import BreakEven, break_even
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"
 __all__ = [
+    "BreakEven",
     "FleetError",
     "Goal",
     "Grid",
@@ -18,6 +20,7 @@ __all__ = [
     "Scenario",
     "Study",
     "__version__",
+    "break_even",
     "charts",
     "load",
     "run",
@@ -26,9 +29,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BreakEven": "sim.search",
     "FleetError": "sim.faults",
     "InputError": "sim.faults",
     "Scenario": "sim.scenario",
+    "break_even": "sim.search",
     "load": "sim.scenario",
     "Goal": "sim.study",
     "Grid": "sim.study",

@@ -12,14 +12,16 @@ from sim.search.crossing import Crossing, Pair, Rules
 from sim.search.difference import Along, Gap, is_whole
 from sim.search.roots import edge, on_line
 from sim.search.scan import FIRST_LOOK, LeftOut, Stretch, doubtful, look
-from sim.search.span import FINE, Span
+from sim.search.span import Span
 from sim.study.compare import warnings
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
-from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replications, draw_seed, mapper, pool
+from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replications, chosen_seed, mapper, pool
 
 MOST_PLANS: Final = 12
+TIE: Final = 1e-4
+"""Width to which the ends of a tie are found, as a share of the range."""
 _LEAST_PRECISION, _MOST_PRECISION = 1e-6, 0.5
 _OF_RUNS: Final = ("few_replications", "one_replication", "overload")
 """Warnings that speak of percentiles, or of the one value that the scenario states."""
@@ -169,14 +171,22 @@ def break_even(
     """
     chosen = check_search(scenario, plans, replications, precision, most_replications, seed, jobs, engine)
     span = span_of(scenario, key, between, log, "--between")
-    drawn = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
+    drawn = chosen_seed(scenario, seed)
     with pool(jobs) as executor:
-        along = Along(scenario, key, "--between", int(drawn), engine, replications, mapper(executor))
+        along = Along(scenario, key, "--between", drawn, engine, replications, mapper(executor))
         rules = Rules(precision, max(1, most_replications // replications))
         found = compare_all(along, span, list(combinations(chosen, 2)), rules, progress)
-    base = Experiment.of(scenario, int(drawn), engine)
-    told = [each for each in warnings(base, replications) if each["code"] not in _OF_RUNS]
+    told = told_of(scenario, drawn, replications)
     return BreakEven(scenario, key, span, found, _result(along, span, found, rules, told))
+
+
+def told_of(scenario: Scenario, seed: int, replications: int) -> list[dict[str, str]]:
+    """List what a reader must know of a scenario before its searches are used."""
+    found = [each for each in warnings(Experiment.of(scenario, seed), replications) if each["code"] not in _OF_RUNS]
+    if scenario.uncertain and all(each["code"] != "uncertain" for each in found):
+        keys = ", ".join(scenario.uncertain)
+        found.append({"code": "uncertain", "text": f"these numbers are uncertain and stand at central values: {keys}"})
+    return found
 
 
 def check_search(
@@ -292,7 +302,7 @@ def _tie(pair: Pair, before: float | None, tied: Sequence[float], after: float |
     def last(inside: float, outside: float | None) -> float:
         if outside is None:
             return inside
-        width = 0.5 if span.whole and not span.log else FINE * span.width
+        width = 0.5 if span.whole and not span.log else TIE * span.width
         return span.value(edge(same, span.seen(inside), span.seen(outside), width)[0])
 
     return last(tied[0], before), last(tied[-1], after)

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from scipy.special import stdtrit
 
 from sim.estimate import Estimate
+from sim.estimate.stopping import spread_at_most
 from sim.search.difference import Along, Gap
 from sim.search.roots import enclose, on_line
 from sim.search.span import FINE, Span
@@ -26,6 +27,8 @@ Kind = Literal["equal", "jump", "between", "tie"]
 
 _SHARE: Final = 0.02
 """Width to which a crossing is found, as a share of half its interval."""
+_LIMIT: Final = 0.1
+"""Width to which an end of an interval is found, as a share of half of it, before a straight line is drawn."""
 _STEP: Final = 0.01
 """Share of the rise over the whole segment that makes a jump of what happens at one place."""
 
@@ -73,15 +76,18 @@ class Rules:
 
     def precise(self, at: Estimate) -> bool:
         """Tell whether an interval is narrow enough."""
-        return self.need(at) <= 1
+        return self.times(at) <= 1
+
+    def times(self, at: Estimate) -> float:
+        """Say how many times the width that is asked for half an interval is."""
+        if at.value is None or at.low is None or at.high is None:
+            return math.inf
+        wanted, half = self.precision * abs(at.value), (at.high - at.low) / 2
+        return 0.0 if half == 0 else half / wanted if wanted else math.inf
 
     def need(self, at: Estimate) -> float:
-        """Say how many times as many replications an interval of the wanted width needs."""
-        if at.value is None or at.low is None or at.high is None:
-            return math.inf if at.n > 1 else 1.0  # one path has no interval, however often it is doubled
-        wanted = self.precision * abs(at.value)
-        half = (at.high - at.low) / 2
-        return 0.0 if half == 0 else (half / wanted) ** 2 if wanted else math.inf
+        """Say how many times as many replications it takes, even if the spread is larger than it looks."""
+        return (self.times(at) * spread_at_most(at.n)) ** 2 if at.n > 1 else math.inf
 
     def more(self, at: Estimate, blocks: int) -> int:
         """Double as often as the interval asks for, once at least."""
@@ -111,7 +117,7 @@ class Pair:
     def crossing(self, left: Gap, right: Gap, blocks: int) -> Crossing:
         """Find the crossing between two values of which each is sure, with as many replications as it takes."""
         found = self._once(left, right, (left.at, right.at), blocks)
-        while not found.precise and blocks < self.rules.most:
+        while self.rules.need(found.at) > 1 and blocks < self.rules.most:
             blocks = self.rules.more(found.at, blocks)
             low, high = self._around(left, right, found, blocks)
             if self.gap(low, blocks).mean * self.gap(high, blocks).mean >= 0:
@@ -213,7 +219,7 @@ class Pair:
             outside = end.at if way * (seen - span.seen(end.at)) >= 0 else span.value(seen)
             beyond = unsure(outside)
             if beyond <= 0:
-                return self._limit(unsure, (inside, doubt), (outside, beyond), _SHARE * step)
+                return self._limit(unsure, (inside, doubt), (outside, beyond), _LIMIT * step)
             inside, doubt, step = outside, beyond, 2 * step
         return inside
 
@@ -226,11 +232,16 @@ class Pair:
     ) -> float:
         """Find where a difference becomes sure, between a value at which it is not and one at which it is."""
         span = self.span
-        (low, f_low), (high, f_high) = sorted((inside, outside))
-        if f_low == 0 or f_high == 0:
-            return low if f_low == 0 else high
-        ends = enclose(lambda seen: unsure(span.value(seen)), span.seen(low), span.seen(high), f_low, f_high, tolerance)
-        return span.value((ends[0] + ends[1]) / 2)
+        known = {span.seen(value): doubt for value, doubt in (inside, outside)}
+
+        def doubt_at(seen: float) -> float:
+            known[seen] = unsure(span.value(seen))
+            return known[seen]
+
+        low, high = sorted(known)
+        if known[low] * known[high] < 0:
+            low, high = enclose(doubt_at, low, high, known[low], known[high], tolerance)
+        return span.value(low if low == high else on_line(low, high, known[low], known[high]))
 
     def _neighbours(self, low: float, high: float, sign: int, blocks: int) -> tuple[float, float]:
         """Find by halving the two whole numbers between which the mean difference changes its sign."""

@@ -24,6 +24,8 @@ from sim.study.simulate import Experiment, Outcome
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]
+Known = tuple[Floats, str | None]
+"""The bills of a plan, and why it does not do the work."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def is_whole(scenario: Scenario, key: str, low: float, high: float, flag: str) -
 def placed(scenario: Scenario, key: str, value: float, flag: str) -> Scenario:
     """Give a scenario a value at a key."""
     number = int(value) if value == round(value) and abs(value) < 1e15 else value
-    tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag=flag), {key: number})
+    values = as_values(scenario.certain)
+    tree = with_settings(Tree(values, file=scenario.name, flag=flag), {key: number})
     found = build(tree, scenario.folder)
     if (list(found.plans), list(found.workload)) != (list(scenario.plans), list(scenario.workload)):
         raise InputError.one(flag, f"must be about a key of plans and classes that exist, got {key}")
@@ -113,7 +116,7 @@ class Along:
     block: int
     mapper: Mapper
     _scenarios: dict[float, Scenario] = field(default_factory=dict, repr=False)
-    _bills: dict[tuple[float, str], list[Floats]] = field(default_factory=dict, repr=False)
+    _bills: dict[tuple[float, str], Floats] = field(default_factory=dict, repr=False)
     _unfit: dict[tuple[float, str], str | None] = field(default_factory=dict, repr=False)
 
     def at(self, value: float) -> Scenario:
@@ -138,45 +141,60 @@ class Along:
     def gap(self, value: float, a: str, b: str, blocks: int = 1) -> Gap:
         """Take the difference of two bills at a value, over so many blocks of replications."""
         self.know([value], [a, b], blocks)
-        first, second = (np.concatenate(self._bills[value, name][:blocks]) for name in (a, b))
+        first, second = (self._bills[value, name][: blocks * self.block] for name in (a, b))
         apart = difference(first, second)
         return Gap(value, mean(apart, float(self.scenario.confidence)), not apart.any())
 
     def know(self, values: Sequence[float], names: Sequence[str], blocks: int = 1) -> None:
         """Work out the bills of some plans at some values, those that are not known yet; many values side by side."""
-        asked = [
-            (value, missing, number)
-            for value in values
-            for number in range(blocks)
-            if (missing := [name for name in names if len(self._bills.get((value, name), ())) <= number])
-        ]
         for value in values:
             self.at(value)  # refusals come before any work, and threads find all scenarios made
+        asked = [
+            (value, missing, range(done, blocks * self.block))
+            for value in values
+            for done, missing in self._missing(value, names, blocks * self.block).items()
+        ]
 
-        def alone(each: tuple[float, list[str], int]) -> dict[str, tuple[Floats, str | None]]:
+        def alone(each: tuple[float, list[str], range]) -> dict[str, Known]:
             return self._run(*each, mapper=map)
 
         if len(asked) > 2:  # side by side; else the pieces of each are
-            done = list(self.mapper(alone, asked))
+            found = list(self.mapper(alone, asked))
         else:
-            done = [self._run(*each, mapper=self.mapper) for each in asked]
-        for (value, missing, number), found in zip(asked, done, strict=True):
-            for name in missing:
-                self._bills.setdefault((value, name), []).append(found[name][0])
-                if number == 0:
-                    self._unfit[value, name] = found[name][1]
+            found = [self._run(*each, mapper=self.mapper) for each in asked]
+        for (value, _, numbers), by_name in zip(asked, found, strict=True):
+            for name, (bills, reason) in by_name.items():
+                self._bills[value, name] = np.concatenate([self._bills.get((value, name), bills[:0]), bills])
+                if numbers.start == 0:
+                    self._unfit[value, name] = reason
 
-    def _run(
-        self, value: float, names: Sequence[str], number: int, mapper: Mapper
-    ) -> dict[str, tuple[Floats, str | None]]:
-        """Simulate one block of replications under some plans."""
+    def _missing(self, value: float, names: Sequence[str], wanted: int) -> dict[int, list[str]]:
+        """Sort the plans of which more replications are wanted at a value by how many are known."""
+        found: dict[int, list[str]] = {}
+        for name in names:
+            if (done := len(self._bills.get((value, name), ()))) < wanted:
+                found.setdefault(done, []).append(name)
+        return found
+
+    def _run(self, value: float, names: Sequence[str], numbers: range, mapper: Mapper) -> dict[str, Known]:
+        """Simulate some replications under some plans; whether these do the work is judged by the first block."""
         whole = self.at(value)
         scenario = whole.model_copy(update={"plans": {name: whole.plans[name] for name in names}})
         experiment = Experiment.of(scenario, self.seed, self.engine)
-        pieces = [
-            range(number * self.block + piece.start, number * self.block + piece.stop)
-            for piece in experiment.pieces(self.block)
-        ]
-        parts = list(mapper(experiment.piece, pieces))
-        outcomes = {name: Outcome.joined([part[name] for part in parts]) for name in names}
-        return {name: (each.bills, why_unfit(scenario, each)) for name, each in outcomes.items()}
+
+        def bills(piece: range) -> dict[str, Floats]:
+            return {name: each.bills for name, each in experiment.piece(piece).items()}
+
+        judged = numbers[: self.block] if numbers.start == 0 else numbers[:0]
+        parts = list(mapper(experiment.piece, _shifted(experiment, judged)))
+        outcomes = {name: Outcome.joined([part[name] for part in parts]) for name in names if parts}
+        reasons = {name: why_unfit(scenario, each) for name, each in outcomes.items()}
+        rest = list(mapper(bills, _shifted(experiment, numbers[len(judged) :])))
+        rest = [{name: each.bills for name, each in outcomes.items()}, *rest] if outcomes else rest
+        return {name: (np.concatenate([part[name] for part in rest]), reasons.get(name)) for name in names}
+
+
+def _shifted(experiment: Experiment, numbers: range) -> list[range]:
+    """Cut replications into pieces of a size that suits the processor."""
+    pieces = experiment.pieces(len(numbers)) if len(numbers) else []
+    return [numbers[piece.start : piece.stop] for piece in pieces]

@@ -35,12 +35,12 @@ def enclose(f: Function, low: float, high: float, f_low: float, f_high: float, t
     References
     ----------
     Oliveira & Takahashi, An enhancement of the bisection method average performance preserving minmax optimality, ACM
-    Transactions on Mathematical Software 47 (2020): the ITP method, with kappa1 = 0.2 / width, kappa2 = 2, n0 = 1.
+    Transactions on Mathematical Software 47 (2020): the ITP method, with kappa1 = 0.05 / width, kappa2 = 2, n0 = 1.
     """
     width = high - low
     left = max(0, math.ceil(math.log2(width / tolerance))) + 1 if width > tolerance else 0
     while high - low > tolerance:
-        x = _projected(low, high, f_low, f_high, 0.2 / width, tolerance / 2 * 2.0**left)
+        x = _projected(low, high, f_low, f_high, 0.05 / width, tolerance / 2 * 2.0**left)
         if not low < x < high:  # no float lies between
             return low, high
         left -= 1

@@ -3,6 +3,7 @@
 from sim.tables.backtest import BACKTEST_HEAD, backtest_rows, backtest_text
 from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
+from sim.tables.search import break_even_csv, break_even_table
 from sim.tables.study import study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_text
 from sim.tables.verify import verify_text
@@ -14,6 +15,8 @@ __all__ = [
     "as_csv",
     "backtest_rows",
     "backtest_text",
+    "break_even_csv",
+    "break_even_table",
     "break_even_text",
     "grid_text",
     "inputs_text",

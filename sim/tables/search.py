@@ -1,0 +1,120 @@
+"""Searches as text and rows: where plans cost the same, who is cheaper on either side, or why there is none."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from sim.estimate import Estimate
+from sim.tables.rows import as_csv
+from sim.tables.words import Json, grid_text, number, with_interval
+
+_HEAD = ["plans", "equal at", "cheaper below", "cheaper above", "paths", ""]
+BREAK_EVEN_HEAD = [
+    *("plan_a", "plan_b", "kind", "value", "low", "high", "se", "n", "from", "to"),
+    *("cheaper_below", "cheaper_above", "precise", "reason"),
+]
+
+
+def place(value: float | None) -> str:
+    """Write a value of a key: four digits, five from 1,000 on."""
+    return "n/a" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.5g}"
+
+
+def interval(at: Estimate) -> str:
+    """Write a value with its interval, with as many digits as tell its ends apart."""
+    if at.value is None or at.low is None or at.high is None or at.low == at.high:
+        return place(at.value)
+    digits = next((k for k in range(4, 12) if f"{at.low:.{k}g}" != f"{at.high:.{k}g}"), 12)
+    return str(with_interval(at, partial(_digits, digits)))
+
+
+def _digits(count: int, value: float | None) -> str:
+    return "n/a" if value is None else f"{value:,.{count}g}"
+
+
+def _row(pair: Json, crossing: Json) -> list[str]:
+    """Lay out one crossing."""
+    a, b = pair["plans"]
+    below, above = (crossing["cheaper"][side] for side in ("below", "above"))
+    return [f"{a} = {b}", _where(crossing), below, above, str(crossing["at"].n), _remark(crossing)]
+
+
+def _where(crossing: Json) -> str:
+    low, high = crossing["between"]
+    if crossing["kind"] == "between":
+        return f"{place(low)} | {place(high)}"
+    if crossing["kind"] == "tie":
+        return f"{place(low)} to {place(high)}"
+    return interval(crossing["at"])
+
+
+def _remark(crossing: Json) -> str:
+    """Say what is special about a crossing."""
+    at, told = crossing["at"], []
+    if crossing["kind"] == "jump":
+        told.append("a jump")
+    if crossing["kind"] == "between" and at.low is not None and at.high > at.low:
+        told.append(f"not sure from {place(at.low - 1)} to {place(at.high)}")
+    elif crossing["kind"] == "between":
+        told.append("between neighbours")
+    if crossing["kind"] == "tie":
+        told.append("the same there")
+    if not crossing["precise"] and crossing["kind"] in ("equal", "jump"):
+        told.append("not as precise as asked for" if at.low is not None else "no interval: one path")
+    return ", ".join(told)
+
+
+def _ends(pair: Json) -> str:
+    """Say by how much one plan is cheaper at the ends of what was compared."""
+    told = []
+    for end in (pair["ends"][0], pair["ends"][-1]):
+        usd: Estimate = end["difference_usd"]
+        size = abs(usd.value or 0.0)
+        told.append(f"{number(size)} USD at {place(end['at'])}")
+    return " and ".join(dict.fromkeys(told))
+
+
+def _lines(pair: Json) -> Iterator[str]:
+    """Tell of one pair what no row of the table says."""
+    a, b = pair["plans"]
+    who = f"`{a}` against `{b}`"
+    if pair["reason"] is not None:
+        apart = any(end["difference_usd"].value for end in pair["ends"])
+        yield f"{who}: {pair['reason']}" + (f" (they differ by {_ends(pair)})" if apart else "")
+        return
+    for low, high in pair["ties"]:
+        if not any(each["kind"] == "tie" and each["between"] == (low, high) for each in pair["crossings"]):
+            yield f"{who}: the same {f'from {place(low)} to {place(high)}' if low < high else f'at {place(low)}'}"
+    for low, high in pair["unsure"]:
+        span = f"from {place(low)} to {place(high)}" if low < high else f"at {place(low)}"
+        yield f"{who}: not told apart {span}"
+    for each in pair["left_out"]:
+        span = f"from {place(each['low'])} to {place(each['high'])}"
+        yield f"{who}: not compared {span}, for plan `{each['plan']}`: {each['reason']}"
+
+
+def break_even_table(found: Json) -> str:
+    """Tell a search for break-evens."""
+    low, high = found["between"]
+    at = f"; the scenario states {place(found['stated'])}" if isinstance(found["stated"], int | float) else ""
+    head = f"{found['key']} from {place(low)} to {place(high)}{' by factors' if found['log'] else ''}{at}"
+    rows = [_row(pair, each) for pair in found["pairs"] for each in pair["crossings"]]
+    lines = [line for pair in found["pairs"] for line in _lines(pair)]
+    told = [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
+    table = [grid_text(_HEAD, rows)] if rows else []
+    return "\n\n".join([head, *table, *(["\n".join(lines)] if lines else []), *told])
+
+
+def break_even_csv(found: Json) -> str:
+    """Write a search for break-evens as CSV: a row a crossing, and one for each pair without any."""
+    return as_csv(BREAK_EVEN_HEAD, (row for pair in found["pairs"] for row in break_even_rows(pair)))
+
+
+def break_even_rows(pair: Json) -> Iterator[list[Any]]:
+    """Give the crossings of two plans as rows."""
+    a, b = pair["plans"]
+    for each in pair["crossings"]:
+        sides = (each["cheaper"]["below"], each["cheaper"]["above"])
+        yield [a, b, each["kind"], *each["at"].as_json().values(), *each["between"], *sides, each["precise"], ""]
+    if not pair["crossings"]:
+        yield [a, b, "none", *[""] * 10, pair["reason"]]

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from sim import charts
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
-    from sim.search import BreakEven, break_even
+    from sim.search.break_even import BreakEven, break_even
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim import charts
+    from sim.decision import Decided, decide
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
     from sim.search.break_even import BreakEven, break_even
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BreakEven",
+    "Decided",
     "FleetError",
     "Goal",
     "Grid",
@@ -22,6 +24,7 @@ __all__ = [
     "__version__",
     "break_even",
     "charts",
+    "decide",
     "load",
     "run",
     "run_until",
@@ -35,6 +38,8 @@ _HOMES = {
     "Scenario": "sim.scenario",
     "break_even": "sim.search",
     "load": "sim.scenario",
+    "Decided": "sim.decision",
+    "decide": "sim.decision",
     "Goal": "sim.study",
     "Grid": "sim.study",
     "Study": "sim.study",

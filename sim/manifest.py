@@ -80,6 +80,7 @@ def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
         **question(scenario, result.get("vary")),
         "seed": first["seed"],
         "replications": first["replications"],
+        **{key: first[key] for key in ("futures",) if key in first},
     }
 
 

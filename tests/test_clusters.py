@@ -77,6 +77,7 @@ def test_a_quantile_that_so_few_cannot_bound_is_lacking():
         "n": 20,
         "reason": "20 futures cannot bound the 99 % quantile",
     }
+    assert found.scaled(1000) is found
     assert clustered_quantile(np.full((3, 2), np.nan), 0.5, 0.95) == Estimate(None)
 
 

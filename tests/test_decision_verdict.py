@@ -115,7 +115,7 @@ def _judged(npv: Floats, allowed: np.ndarray | None = None):
 def test_a_clear_choice_is_sure():
     found = _judged(_alternating(400))
     assert (found.answer, found.choice, found.runner_up, found.undecided) == ("sure", 1, 0, ())
-    assert found.difference.value == pytest.approx(1.5)
+    assert found.more[0].value == pytest.approx(1.5)
 
 
 def test_a_choice_that_could_be_chance_is_not_enough_data():
@@ -123,10 +123,17 @@ def test_a_choice_that_could_be_chance_is_not_enough_data():
     assert (found.answer, found.choice, found.undecided) == ("not enough data", 1, (0,))
 
 
+def test_all_comparisons_hold_together():
+    """Two others are each compared at 97.5 %, so that the two intervals hold together in 95 %."""
+    npv = np.random.default_rng(2).normal([10, 11, 12], 1, (50, 2, 3))
+    found = _judged(npv)
+    assert found.more[2] == dearer(npv, _all(npv), 2, 0, 1 - 0.05 / 2)
+
+
 def test_few_futures_are_never_enough():
     found = _judged(np.tile(np.array([1.0, 2.0]), (9, 2, 1)))
     assert found.answer == "not enough data"
-    assert isinstance(found.difference, Lacking)
+    assert isinstance(found.more[1], Lacking)
 
 
 def test_one_none_and_equals_are_answered():

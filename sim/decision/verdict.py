@@ -1,6 +1,6 @@
 """Which strategies may be ranked, which one is regretted least, and whether the futures are enough to say so."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -25,8 +25,8 @@ class Verdict:
         With the least expected regret found; None where nothing is ranked.
     runner_up : int or None
         With the least expected regret of those that do not cost the same as the choice on every path.
-    difference : Estimate or None
-        What the runner-up costs more on average, USD.
+    more : dict of Estimate
+        What each other ranked strategy costs more than the choice on average, USD; all intervals hold together.
     alike : tuple of int
         Strategies that cost the same as the choice on every path.
     undecided : tuple of int
@@ -36,7 +36,7 @@ class Verdict:
     answer: Answer
     choice: int | None = None
     runner_up: int | None = None
-    difference: Estimate | None = None
+    more: dict[int, Estimate] = field(default_factory=dict)
     alike: tuple[int, ...] = ()
     undecided: tuple[int, ...] = ()
 
@@ -92,7 +92,7 @@ def _same(apart: Estimate) -> bool:
     return apart.value == apart.low == apart.high == 0
 
 
-def _more(apart: Estimate) -> bool:
+def _known(apart: Estimate) -> bool:
     """Tell whether a strategy is known to cost more."""
     return apart.low is not None and apart.low > 0
 
@@ -126,11 +126,10 @@ def judge(npv: Floats, allowed: Bools, regrets: Floats, confidence: float) -> Ve
     if not others:
         return Verdict("one ranked", best)
     each_holds = 1 - (1 - confidence) / len(others)
-    apart = {other: dearer(npv, allowed, other, best, each_holds) for other in others}
-    alike = tuple(other for other in others if _same(apart[other]))
-    undecided = tuple(other for other in others if other not in alike and not _more(apart[other]))
+    more = {other: dearer(npv, allowed, other, best, each_holds) for other in others}
+    alike = tuple(other for other in others if _same(more[other]))
+    undecided = tuple(other for other in others if other not in alike and not _known(more[other]))
     runner_up = next((other for other in others if other not in alike), None)
     if runner_up is None:
-        return Verdict("all the same", best, alike=alike)
-    answer: Answer = "not enough data" if undecided else "sure"
-    return Verdict(answer, best, runner_up, dearer(npv, allowed, runner_up, best, confidence), alike, undecided)
+        return Verdict("all the same", best, more=more, alike=alike)
+    return Verdict("not enough data" if undecided else "sure", best, runner_up, more, alike, undecided)

@@ -27,6 +27,10 @@ class Lacking(Estimate):
         """Give plain JSON values, the reason too."""
         return {**super().as_json(), "reason": self.reason}
 
+    def scaled(self, factor: float) -> "Lacking":
+        """Lack the same in any unit."""
+        return self
+
 
 def _effective(hits: Floats, sizes: Floats) -> int:
     """Tell how many independent paths would tell a share as well as these clusters do; at least the clusters.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 MOST_REPLICATIONS = 10_000_000
+MOST_FUTURES = 100_000
 MOST_SEED, MOST_THREADS = 2**63 - 1, 1024
 
 
@@ -88,6 +89,11 @@ def _known(where: str, name: str, names: Iterable[str]) -> str:
 def check_replications(replications: int) -> None:
     """Refuse a number of replications that no run can have."""
     whole("--reps", replications, 1, MOST_REPLICATIONS)
+
+
+def check_futures(futures: int) -> None:
+    """Refuse a number of futures that no decision can have."""
+    whole("--futures", futures, 1, MOST_FUTURES)
 
 
 def check_how(seed: int | None, jobs: int, engine: str) -> None:

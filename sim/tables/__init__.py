@@ -1,6 +1,7 @@
 """Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
 
 from sim.tables.backtest import BACKTEST_HEAD, backtest_rows, backtest_text
+from sim.tables.decision import decision_csv, decision_text, decision_verdict, decisions_csv, decisions_text
 from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
 from sim.tables.search import break_even_csv, break_even_table
@@ -18,6 +19,11 @@ __all__ = [
     "break_even_csv",
     "break_even_table",
     "break_even_text",
+    "decision_csv",
+    "decision_text",
+    "decision_verdict",
+    "decisions_csv",
+    "decisions_text",
     "grid_text",
     "inputs_text",
     "number",

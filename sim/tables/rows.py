@@ -9,23 +9,23 @@ from sim.estimate import Estimate
 from sim.tables.words import Json
 
 
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Estimate]]:
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Estimate]]:
     """Walk to every estimate of a result."""
     if isinstance(value, Estimate):
         yield path, value
     elif isinstance(value, dict):
         for key, entry in value.items():
-            yield from _leaves(entry, (*path, key))
+            yield from leaves(entry, (*path, key))
 
 
 def csv_rows(result: Json) -> Iterator[list[Any]]:
     """Give every estimate of a run as a row: plan, class, measure, value, low, high, se, n."""
     for name, plan in result["plans"].items():
-        for path, estimate in _leaves(plan):
+        for path, estimate in leaves(plan):
             in_class = path[0] == "classes"
             measure = ".".join(path[2:] if in_class else path)
             yield [name, path[1] if in_class else "", measure, *estimate.as_json().values()]
-    for path, estimate in _leaves(result["comparison"]):
+    for path, estimate in leaves(result["comparison"]):
         yield ["", "", ".".join(path), *estimate.as_json().values()]
 
 

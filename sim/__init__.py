@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
     from sim.search.break_even import BreakEven, break_even
+    from sim.search.frontier import Frontier, frontier
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"
@@ -16,6 +17,7 @@ __all__ = [
     "BreakEven",
     "Decided",
     "FleetError",
+    "Frontier",
     "Goal",
     "Grid",
     "InputError",
@@ -25,6 +27,7 @@ __all__ = [
     "break_even",
     "charts",
     "decide",
+    "frontier",
     "load",
     "run",
     "run_until",
@@ -34,9 +37,11 @@ __all__ = [
 _HOMES = {
     "BreakEven": "sim.search",
     "FleetError": "sim.faults",
+    "Frontier": "sim.search",
     "InputError": "sim.faults",
     "Scenario": "sim.scenario",
     "break_even": "sim.search",
+    "frontier": "sim.search",
     "load": "sim.scenario",
     "Decided": "sim.decision",
     "decide": "sim.decision",

@@ -14,9 +14,9 @@ from worlds import scenario
 import sim
 from sim.estimate import Estimate, mean
 from sim.scenario import Tree, build
-from sim.search.break_even import compare
 from sim.search.crossing import Pair, Rules
 from sim.search.difference import Gap
+from sim.search.pairs import compare
 from sim.search.span import Span
 
 PRICE, NODES = "plans.api.api.usd_per_job", "plans.node.held.n.nodes"

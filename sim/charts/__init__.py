@@ -7,6 +7,7 @@ from sim.charts.fan import Fan, Happening, fan_chart
 from sim.charts.files import save
 from sim.charts.first_token import first_token
 from sim.charts.frontier import frontier
+from sim.charts.frontier_curve import frontier_curve
 from sim.charts.idle import idle_money
 from sim.charts.percentiles import cost_percentiles
 from sim.charts.pooling import Adapters, Crowd, pooling
@@ -32,6 +33,7 @@ __all__ = [
     "fan_chart",
     "first_token",
     "frontier",
+    "frontier_curve",
     "idle_money",
     "pooling",
     "regret_bars",

@@ -21,6 +21,7 @@ from sim.cli.options import (
     load_scenario,
     seed_of,
     share_of,
+    spread,
     thread_count,
     whole,
 )
@@ -102,3 +103,61 @@ def break_even(
     if out is not None:
         write_results(out, scenario, found, break_even_csv(found), {})
     show(found, format_, break_even_table, break_even_csv)
+
+
+def _ranged(flag: str, text: str) -> tuple[str, float, float, bool]:
+    """Read ``key=lo:hi[:log]``."""
+    key, separator, rest = text.partition("=")
+    if not separator or not key:
+        raise InputError.one(flag, f"must be key=lo:hi or key=lo:hi:log, got {text!r}")
+    return key, *_range(flag, rest)
+
+
+@app.command()
+def frontier(
+    file: File,
+    x: Annotated[str, typer.Option("--x", help="The number that is looked for, and where.", metavar="KEY=LO:HI")],
+    y: Annotated[str, typer.Option("--y", help="The other: key=lo:hi:n[:log] or key=1,2,4.", metavar="KEY=VALUES")],
+    plans: Annotated[str | None, typer.Option("--plans", help="The two plans: a,b.", metavar="A,B")] = None,
+    settings: Settings = None,
+    precision: PrecisionText = "2%",
+    seed: SeedText = None,
+    reps: Reps = "100",
+    most_reps: MostRepsText = "800",
+    jobs: Jobs = "auto",
+    engine: Engine = "kernel",
+    format_: Format = "text",
+    out: Out = None,
+) -> None:
+    """Find where two plans cost the same over two numbers: a curve with its band, and who is cheaper on either side."""
+    from sim.files import output_folder
+    from sim.manifest import claim
+
+    choice("--format", format_, FORMATS)
+    ranged, (key, values) = _ranged("--x", x), spread("--y", y)
+    scenario = load_scenario(file, settings)
+    if out is not None:
+        claim(output_folder(out), scenario, {ranged[0]: list(ranged[1:3]), key: list(values)})
+    from sim import search
+    from sim.tables import frontier_csv, frontier_table
+
+    replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
+    found = search.frontier(
+        scenario,
+        ranged,
+        (key, values),
+        _names(plans),
+        replications,
+        share_of("--precision", precision),
+        max(replications, whole("--most-reps", most_reps, 1, MOST_REPLICATIONS)),
+        seed_of(seed),
+        thread_count(jobs),
+        choice("--engine", engine, ENGINES),
+        Progress("rows"),
+    ).result
+    if out is not None:
+        from sim import charts
+
+        figures = {"frontier": lambda: charts.frontier_curve(scenario, found)}
+        write_results(out, scenario, found, frontier_csv(found), figures)
+    show(found, format_, frontier_table, frontier_csv)

@@ -1,6 +1,8 @@
 """Values looked for by simulation: where two plans cost the same, and the cheapest size of a plan."""
 
-from sim.search.break_even import BreakEven, Compared, break_even
+from sim.search.break_even import BreakEven, break_even
 from sim.search.crossing import Crossing
+from sim.search.frontier import Frontier, frontier
+from sim.search.pairs import Compared
 
-__all__ = ["BreakEven", "Compared", "Crossing", "break_even"]
+__all__ = ["BreakEven", "Compared", "Crossing", "Frontier", "break_even", "frontier"]

@@ -4,7 +4,7 @@ from sim.tables.backtest import BACKTEST_HEAD, backtest_rows, backtest_text
 from sim.tables.decision import decision_csv, decision_text, decision_verdict, decisions_csv, decisions_text
 from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
-from sim.tables.search import break_even_csv, break_even_table
+from sim.tables.search import break_even_csv, break_even_table, frontier_csv, frontier_table
 from sim.tables.study import study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_text
 from sim.tables.verify import verify_text
@@ -24,6 +24,8 @@ __all__ = [
     "decision_verdict",
     "decisions_csv",
     "decisions_text",
+    "frontier_csv",
+    "frontier_table",
     "grid_text",
     "inputs_text",
     "number",

@@ -118,3 +118,31 @@ def break_even_rows(pair: Json) -> Iterator[list[Any]]:
         yield [a, b, each["kind"], *each["at"].as_json().values(), *each["between"], *sides, each["precise"], ""]
     if not pair["crossings"]:
         yield [a, b, "none", *[""] * 10, pair["reason"]]
+
+
+def frontier_table(found: Json) -> str:
+    """Tell a frontier: a row for each value of the second number, who is cheaper from where to where."""
+    x, y = found["x"], found["y"]
+    low, high = x["between"]
+    head = f"{x['key']} from {place(low)} to {place(high)} at which `{found['plans'][0]}` costs the same as"
+    head += f" `{found['plans'][1]}`, by {y['key']}"
+    rows = [[place(row["at"]), _along(row)] for row in found["rows"]]
+    told = [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
+    return "\n\n".join([head, grid_text([y["key"].rsplit(".", 1)[-1], "cheaper, from left to right"], rows), *told])
+
+
+def _along(row: Json) -> str:
+    """Tell one row: the cheaper plan, where it changes, the next one."""
+    if not row["crossings"]:
+        return str(row["reason"])
+    parts = [row["crossings"][0]["cheaper"]["below"]]
+    for each in row["crossings"]:
+        parts += [f"| {_where(each)} |", each["cheaper"]["above"]]
+    parts += [f"(not compared from {place(each['low'])} to {place(each['high'])})" for each in row["left_out"]]
+    return " ".join(parts)
+
+
+def frontier_csv(found: Json) -> str:
+    """Write a frontier as CSV: a row a crossing, the second number in front."""
+    rows = ([row["at"], *each] for row in found["rows"] for each in break_even_rows(row))
+    return as_csv([found["y"]["key"], *BREAK_EVEN_HEAD], rows)

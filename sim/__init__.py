@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario, load
     from sim.search.break_even import BreakEven, break_even
     from sim.search.frontier import Frontier, frontier
+    from sim.search.sizing import Sized, size
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ __all__ = [
     "Grid",
     "InputError",
     "Scenario",
+    "Sized",
     "Study",
     "__version__",
     "break_even",
@@ -31,6 +33,7 @@ __all__ = [
     "load",
     "run",
     "run_until",
+    "size",
     "sweep",
 ]
 
@@ -42,7 +45,9 @@ _HOMES = {
     "Scenario": "sim.scenario",
     "break_even": "sim.search",
     "frontier": "sim.search",
+    "Sized": "sim.search",
     "load": "sim.scenario",
+    "size": "sim.search",
     "Decided": "sim.decision",
     "decide": "sim.decision",
     "Goal": "sim.study",

@@ -6,7 +6,20 @@ Exit status: 0 good, 1 a check failed, 2 usage or bad input, 130 interrupted.
 from sim.cli import init  # isort: skip (the order of imports is that of the commands in --help)
 from sim.cli import scenarios  # isort: skip
 from sim.cli import decides  # isort: skip
-from sim.cli import backtests, checks, fits, prices, searches, spares
+from sim.cli import backtests, checks, fits, prices, searches, sizes, spares
 from sim.cli.app import app, main
 
-__all__ = ["app", "backtests", "checks", "decides", "fits", "init", "main", "prices", "scenarios", "searches", "spares"]
+__all__ = [
+    "app",
+    "backtests",
+    "checks",
+    "decides",
+    "fits",
+    "init",
+    "main",
+    "prices",
+    "scenarios",
+    "searches",
+    "sizes",
+    "spares",
+]

@@ -4,5 +4,6 @@ from sim.search.break_even import BreakEven, break_even
 from sim.search.crossing import Crossing
 from sim.search.frontier import Frontier, frontier
 from sim.search.pairs import Compared
+from sim.search.sizing import Sized, size
 
-__all__ = ["BreakEven", "Compared", "Crossing", "Frontier", "break_even", "frontier"]
+__all__ = ["BreakEven", "Compared", "Crossing", "Frontier", "Sized", "break_even", "frontier", "size"]

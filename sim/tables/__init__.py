@@ -5,6 +5,7 @@ from sim.tables.decision import decision_csv, decision_text, decision_verdict, d
 from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
 from sim.tables.search import break_even_csv, break_even_table, frontier_csv, frontier_table
+from sim.tables.size import size_csv, size_text
 from sim.tables.study import study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_text
 from sim.tables.verify import verify_text
@@ -31,6 +32,8 @@ __all__ = [
     "number",
     "percent",
     "prices_text",
+    "size_csv",
+    "size_text",
     "study_csv",
     "study_text",
     "sweep_csv",

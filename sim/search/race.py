@@ -1,0 +1,94 @@
+"""The way to the best setting: coarse to fine on few replications, then a race of neighbours on ever more.
+
+All settings see the same sample paths, so a setting is compared with its neighbour replication by replication.
+"""
+
+from sim.search.cells import DOES, FAILS, Bench
+from sim.search.certificate import ALIKE, DEARER, Certificate, Rules, certify
+from sim.search.choices import Point
+from sim.search.neighbours import along, beside, first_steps
+
+
+def descend(bench: Bench, start: Point, replications: int) -> Point:
+    """Step to better settings, with half the step wherever there is none; doubles bounds that it comes to lie on."""
+    at, steps = _possible(bench, start), first_steps(bench.box)
+    while True:
+        best = bench.best([at, *along(at, steps, bench.box)], replications)
+        if best != at:
+            at = best
+        elif (grown := bench.box.grown(at)) != bench.box:
+            bench.box, steps = grown, first_steps(grown)
+        elif max(steps) == 1:
+            return at
+        else:
+            steps = tuple(max(1, step // 2) for step in steps)
+
+
+def _possible(bench: Bench, start: Point) -> Point:
+    """Begin at the setting itself, else at the largest values, where a plan can be like that."""
+    top = tuple(len(choice.values) - 1 for choice in bench.box.choices)
+    return start if bench.cell(start).ready is not None else top
+
+
+def race(bench: Bench, at: Point, rules: Rules) -> tuple[Point, Certificate]:
+    """Double the replications of the best setting and of those that may be better until it is sure, or at the most.
+
+    Returns
+    -------
+    (point, certificate)
+    """
+    count = rules.first
+    while True:
+        at = _best_at(bench, at, count, rules.first)
+        found = certify(bench, at, rules)
+        if behind := _behind(found, count):
+            bench.simulate(behind, count)
+        elif count >= rules.most or found.missed or found.sure:
+            return at, found
+        else:
+            count = min(2 * count, rules.most)
+            bench.simulate([at, *(each.at for each in found.doubts)], count)
+
+
+def _behind(found: Certificate, count: int) -> list[Point]:
+    """List the neighbours in doubt on fewer replications than the best has; where none is, those that cost more.
+
+    The last look is at as many paths of each as of the best: a rare bad path may be missing on fewer.
+    """
+    few = [each for each in found.neighbours if each.replications < count]
+    doubtful = [each.at for each in few if not each.sure]
+    if doubtful or not found.sure:
+        return doubtful
+    return [each.at for each in few if each.verdict in (ALIKE, DEARER) and each.replications]
+
+
+def _best_at(bench: Bench, at: Point, count: int, few: int) -> Point:
+    """Move to a better neighbour as long as there is one, compared on as many replications as the best so far has."""
+    bench.simulate([at], count)
+    while True:
+        if (grown := bench.box.grown(at)) != bench.box:
+            bench.box = grown
+        rivals = _rivals(bench, at, count, few)
+        better = [each for each in rivals if _looks_better(bench, each, at)]
+        bench.simulate(better, count)
+        best = min([at, *better], key=lambda each: bench.order(each, count))
+        if best == at:
+            return at
+        at = best
+
+
+def _rivals(bench: Bench, at: Point, count: int, few: int) -> list[Point]:
+    """List the settings beside the best that can be, and do not cost too much whatever comes; simulate them."""
+    kind, usd, _ = bench.order(at, count)
+    possible = [each for each in beside(at, bench.box) if bench.cell(each).ready is not None]
+    wanted = [each for each in possible if kind != DOES or bench.cell(each).floor_usd <= usd]
+    bench.simulate(wanted, few)
+    return wanted
+
+
+def _looks_better(bench: Bench, rival: Point, at: Point) -> bool:
+    """Compare two settings on the replications that both have; a best that turned out to fail on all its own, anew."""
+    own, other = bench.cell(at).replications, bench.cell(rival).replications
+    common = min(own, other)
+    saves = bench.order(at, own)[0] == FAILS and bench.order(rival, other)[0] == DOES
+    return saves or bench.order(rival, common) < bench.order(at, common)

@@ -547,6 +547,7 @@ def test_every_reference_result_is_covered_or_named(cases):
     entries = json.loads(ORACLES.read_text("utf-8"))["oracles"]
     named = {case.id for case in cases.cases} | {each["id"] for each in cases.not_covered}
     here = {"O-STAFF", "O-BE", "O-BE-conc8", "O-TOK", "O-BEQ", "O-QCI", "O-RNG", "O-MSER", "O-MSER-none", "O-ARTICLE"}
+    here |= {"O-AVAR-1", "O-AVAR-8", "O-NAIVECI"}  # test_steady
     # Cases whose name does not begin with O- are worked out in their own file, with their formula.
     oracles = {name.split(".")[0] for name in named if name.startswith("O-")}
     assert {entry["id"] for entry in entries} == oracles | here

@@ -1,5 +1,6 @@
 """What the laws of a scenario leave out or cannot tell: truncated values, tails without a variance. Not here: laws."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,13 @@ def _laws(value: Any, path: str = "") -> Iterator[tuple[str, Continuous]]:
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from _laws(entry, f"{path}.{key}" if path else str(key))
+
+
+def tail_index(work: BaseModel) -> float | None:
+    """Find the least index of a tail like a power among the laws of a class's sizes; None where there is none."""
+    sizes = [getattr(work, key, None) for key in ("service_hours", "tokens_millions")]
+    heavy = [law for size in sizes for _, law in _laws(size) if isinstance(law, HeavyTailed)]
+    return min((float(law.alpha) for law in heavy if math.isinf(law.range[1])), default=None)
 
 
 def redrawn(scenario: BaseModel) -> list[Input]:

@@ -12,6 +12,7 @@ from sim.scenario.arrivals import mean_rate
 from sim.scenario.tails import tail_warnings
 from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome
+from sim.study.waits import tail_of_waits, waits_for_ever
 from sim.units import SECONDS_PER_HOUR, Floats
 
 _LATE = 0.05
@@ -127,12 +128,6 @@ def paired_differences(bills: dict[str, Floats], confidence: float) -> dict[str,
     }
 
 
-def waits_for_ever(plan: Plan) -> bool:
-    """Tell whether all jobs of a plan wait for its nodes, however long."""
-    queue = plan.maximum_nodes != 0 and plan.tunes_on_nodes and not plan.frictionless
-    return queue and plan.patience_hours is None and plan.queue_limit is None
-
-
 def overload(scenario: Scenario, plan: Plan) -> str | None:
     """Say by how much the fine-tunes of a plan whose jobs all wait are too many for its nodes; None where not."""
     load, usable = scenario.offered_gpus, scenario.reachable_gpus(plan)
@@ -152,6 +147,7 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
             advice = "every order is refused: raise available_share, " if never else "add nodes, "
             advice += "set patience_hours, or read the result as that of a finite horizon"
             yield "overload", f"plan `{name}`: {text}; {advice}"
+        yield from _wait_warnings(scenario, name, plan)
         yield from _spot_warnings(name, plan)
         if plan.api is not None and plan.api.trains and scenario.tunes:
             if plan.frictionless:
@@ -161,6 +157,16 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
         if scenario.tunes and plan.api is not None and plan.api.trains and plan.api.pace is None:
             text = "the API is assumed to take as long for a job as own nodes; state hours_per_million_tokens"
             yield "api_hours_assumed", f"plan `{name}`: {text}"
+
+
+def _wait_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Warn of waits that have no mean, or no variance, however long they are looked at."""
+    found = tail_of_waits(scenario, plan)
+    if found is None or found[1] > 2:
+        return
+    what = "mean, so it grows with the horizon" if found[1] <= 1 else "variance, so its intervals are too narrow"
+    text = f"the wait has no finite {what}: P(wait > x) falls like x^-{found[1]:.3g}, by the service of `{found[0]}`"
+    yield "heavy_wait", f"plan `{name}`: {text}; give `truncate` a `high`, set patience_hours, or compare medians"
 
 
 def _spot_warnings(name: str, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from sim.tables.prices import PRICE_HEAD, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
 from sim.tables.search import break_even_csv, break_even_table, frontier_csv, frontier_table
 from sim.tables.size import size_csv, size_text
+from sim.tables.steady import steady_text
 from sim.tables.study import study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_text
 from sim.tables.verify import verify_text
@@ -34,6 +35,7 @@ __all__ = [
     "prices_text",
     "size_csv",
     "size_text",
+    "steady_text",
     "study_csv",
     "study_text",
     "sweep_csv",

@@ -1,4 +1,4 @@
-"""The long run: what is binned by hand, asymptotic variances of theory (K29), the naive interval (K37), what is refused.
+"""The long run: what is binned by hand, asymptotic variances of theory (K29), the naive interval (K37), refusals.
 
 Theory: Whitt, Planning queueing simulations, Management Science 35 (1989); Blomqvist, The covariance function of the
 M/G/1 queuing system (1967).
@@ -44,7 +44,7 @@ NAIVE = {"var_single_wait": 96.0, "inflation": 82.3333333333, "effective": 12.14
 
 
 def asymptotic_variance(rate, pace, servers, measure, states=2000):
-    """Asymptotic variance of a time average of a queue with exponential gaps and services (Whitt 1992), and its mean."""
+    """Asymptotic variance of a time average of a queue M/M/c (Whitt 1992), and its mean."""
     weights = [1.0]
     for n in range(1, states):
         weights.append(weights[-1] * rate / (pace * min(n, servers)))

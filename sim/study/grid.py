@@ -11,11 +11,12 @@ import numpy as np
 from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
-from sim.study.compare import difference, waits_for_ever
+from sim.study.compare import difference
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json, result
 from sim.study.simulate import Experiment
 from sim.study.study import Progress, check_how, check_replications, draw_seed, mapper, pool
+from sim.study.waits import waits_for_ever
 from sim.units import Floats
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What can be known of waits before anything is run: who waits for ever, and whether a wait has a mean and a variance."""
+"""What can be known of waits before anything is run: who waits for ever, and whether a wait has a mean."""
 
 import math
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from sim.money import LINES
+from sim.money import LINES, Calendar
 from sim.scenario import Tree, build
 from sim.study.simulate import Experiment
 from sim.study.windows import by_window
+from sim.verify import window_sums
+from sim.verify.invariants import run_invariant
 from sim.verify.samples import ELASTIC, METERED, MIXED, SCENARIO
 from sim.verify.samples import scenario as sample
 
@@ -138,3 +140,11 @@ def test_windows_sum_to_the_bill_of_every_kind_of_plan(values, window):
         apart = np.abs(found.lines.sum(axis=1) - outcome.lines).max(axis=1)
         assert (apart <= 1e-9 * outcome.bills).all()
         assert np.array_equal(found.jobs.sum(axis=1), outcome.total("jobs"))
+
+
+def test_what_is_spent_in_the_wrong_window_is_found(monkeypatch):
+    """A negative control: spans that begin a tick late break both invariants."""
+    assert all(run_invariant(check)["pass"] for check in window_sums.CHECKS)
+    spend = Calendar.spend
+    monkeypatch.setattr(Calendar, "spend", lambda self, line, of, since, *rest: spend(self, line, of, since + 1, *rest))
+    assert not any(run_invariant(check)["pass"] for check in window_sums.CHECKS)

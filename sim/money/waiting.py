@@ -26,9 +26,9 @@ def left_queue(rows: Rows | RequestRows, jobs: Paths | Requests, closes: int) ->
 
     The start on a node, the first iteration on a replica, or the hand-over to the API (where it tries again, the
     attempt that was answered). A request that no replica can hold is refused on arrival, one that is given up at the
-    API waits until its last attempt, who never started until the clock stops.
+    API waits until its last attempt, who never started until the clock stops; who would come later waits for nothing.
     """
-    instant = np.where(rows.start >= 0, rows.start, closes)
+    instant = np.where(rows.start >= 0, rows.start, np.maximum(jobs.arrival, closes))
     if isinstance(rows, RequestRows):
         tries = Tries.none(0) if rows.tries is None else rows.tries
         instant = np.where(rows.outcome == REFUSED, jobs.arrival, instant)

@@ -18,7 +18,7 @@ from sim.study.pools import Pool
 from sim.study.simulate import Experiment, Outcome
 from sim.study.study import run
 from sim.units import Floats
-from sim.verify import api_worlds, timelines
+from sim.verify import api_worlds, timelines, window_sums
 from sim.verify.samples import ELASTIC, METERED, MIXED, SCENARIO, SCENARIOS, scenario
 from sim.verify.worlds import world
 
@@ -373,6 +373,7 @@ INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
     plans_see_the_same_requests,
     *timelines.CHECKS,
     *api_worlds.CHECKS,
+    *window_sums.CHECKS,
 )
 """All checks; a check's name is its function's."""
 

@@ -44,6 +44,7 @@ def outcomes(npv: Floats, of: Scenario | None = None, unfit: Any = (), jobs: flo
         stranded=np.zeros((futures, count)),
         budget=np.full(futures, np.nan if decision is None or decision.budget_usd is None else decision.budget_usd),
         reasons=tuple(map(tuple, reasons)),
+        events={},
         values={key: np.arange(1.0, futures + 1).astype(object) for key in of.uncertain},
     )
 

@@ -26,6 +26,7 @@ class Outcome:
     """One future; the arrays are those of ``Outcomes`` without their first axis."""
 
     values: dict[str, float | str | bool | None]
+    events: dict[str, float | None]
     npv: Floats
     total: Floats
     paid: Floats
@@ -44,6 +45,7 @@ class Outcome:
         discount_percent = float(decision.discount_percent_a_year)
         return cls(
             values=future.values,
+            events=future.events,
             npv=np.stack([present_value(flow.cash, discount_percent) for flow in each], axis=-1),
             total=np.stack([flow.cost.sum(axis=1) for flow in each], axis=-1),
             paid=np.stack([flow.cash.sum(axis=1) for flow in each], axis=-1),
@@ -91,6 +93,8 @@ class Outcomes:
         Of each future and strategy: why it does not do the work of the others, or None.
     values : dict of object[F]
         Value of each uncertain key in each future.
+    events : dict of float64[F]
+        Month in which each event happens in each future; NaN where it does not within the span.
     """
 
     scenario: Scenario
@@ -107,6 +111,7 @@ class Outcomes:
     budget: Floats = field(repr=False)
     reasons: tuple[tuple[str | None, ...], ...] = field(repr=False)
     values: dict[str, Values] = field(repr=False)
+    events: dict[str, Floats] = field(repr=False)
 
     @classmethod
     def joined(
@@ -132,6 +137,7 @@ class Outcomes:
             budget=np.array([future.budget for future in futures]),
             reasons=tuple(future.reasons for future in futures),
             values={key: np.array([future.values[key] for future in futures], object) for key in futures[0].values},
+            events={name: np.array([future.events[name] for future in futures], float) for name in futures[0].events},
         )
 
     @property

@@ -48,19 +48,19 @@ def _over_paths(values: Floats, confidence: float) -> Json:
 
 def _mean(values: Floats, confidence: float) -> Estimate:
     """Estimate an expectation; one future tells none."""
-    futures = len(values)
-    return (
-        clustered_mean(values, confidence)
-        if futures > 1
-        else Lacking(None, n=futures, reason="needs at least 2 futures, got 1")
-    )
+    return _alone(values) or clustered_mean(values, confidence)
+
+
+def _alone(values: Floats) -> Lacking | None:
+    """Say that one future tells no expectation, where there is but one."""
+    return Lacking(None, n=1, reason="needs at least 2 futures, got 1") if len(values) < 2 else None
 
 
 def _per_job(total: Floats, jobs: Floats, confidence: float) -> Json:
     """Estimate the cost of a path over its jobs: its mean as a ratio of sums, its percentiles over paths with jobs."""
     with np.errstate(divide="ignore", invalid="ignore"):
         each = np.where(jobs > 0, total / jobs, np.nan)
-    mean = ratio(total.sum(axis=1), jobs.sum(axis=1), confidence)
+    mean = _alone(total) or ratio(total.sum(axis=1), jobs.sum(axis=1), confidence)
     return _over_paths(each, confidence) | {"mean": mean}
 
 

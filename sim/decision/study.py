@@ -114,5 +114,5 @@ def decide(
         found = list(mapper(executor, progress)(carried, range(futures)))
     strategies, outcomes = found[0][0], [outcome for _, outcome in found]
     known = Outcomes.joined(scenario, chosen, strategies, outcomes)
-    warned = warnings(Experiment.of(scenario, chosen, engine), _NO_WARNING)
+    warned = warnings(Experiment.of(scenario.certain, chosen, engine), _NO_WARNING)
     return Decided(**vars(known), result=result(known, warned))

@@ -8,11 +8,11 @@ from sim.tables.rows import as_csv, leaves
 from sim.tables.words import Json, grid_text, number, percent, with_interval
 
 _DEFINITIONS = """\
-Present value: all that is paid over {months} months, discounted at {discount:g} % a year; less is better.
-USD a job: cost over jobs and requests. Cheapest on: share of paths (a future and its noise). Regret: what a choice
+Present value: all that is paid over {months}, discounted at {discount:g} % a year; less is better. USD a job: cost
+over jobs and requests. Cheapest on: share of paths (a future and its noise); equals share it. Regret: what a choice
 costs more than the best one on the same path. Worst 5 %: mean present value of the dearest paths. Left: paid for what
 was left or runs beyond the span. From futures: share of the variance that is not queueing noise.
-Brackets and ±: {confidence:g} % interval over {futures} futures; n/a: not enough data (reasons: --format json)."""
+Brackets and ±: {confidence:g} % interval over {futures}; n/a: not enough data (reasons: --format json)."""
 _MANY_USD = 1e5
 _HEAD = ("strategy", "present value, USD", "p5", "p95", "cheapest on", "regret, USD", "p95 regret")
 _HEAD_OF_COST = (
@@ -98,9 +98,17 @@ def _regret_table(result: Json) -> list[str]:
 
 def _size(result: Json) -> str:
     """Tell how long and how often something was simulated."""
-    words = {"months": "month", "futures": "future", "replications": "replication"}
-    months, futures, replications = (f"{result[key]} {word}{'s' * (result[key] != 1)}" for key, word in words.items())
-    return f"{result['scenario']}: {months}, {futures} x {replications}"
+    futures, replications = (_count(result[f"{word}s"], word) for word in ("future", "replication"))
+    return f"{result['scenario']}: {_months(result)}, {futures} x {replications}"
+
+
+def _months(result: Json) -> str:
+    return _count(result["months"], "month")
+
+
+def _count(number: int, word: str) -> str:
+    """Write so many of something."""
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _usd(value: float | None) -> str:
@@ -145,7 +153,7 @@ def _sure(result: Json, leader: str) -> list[str]:
     lost, rival = _interval(each["expected_regret_usd"]), verdict["runner_up"]
     first = f"{leader} has the least expected regret: {lost} USD; it is the cheapest on"
     return [
-        f"{first} {_chance(each)} of the paths of {result['futures']} futures.",
+        f"{first} {_chance(each)} of the paths of {_count(result['futures'], 'future')}.",
         f"Choosing `{rival}` costs {_interval(verdict['others_cost_more_usd'][rival])} USD more on average.",
     ]
 
@@ -153,7 +161,7 @@ def _sure(result: Json, leader: str) -> list[str]:
 def _unsure(result: Json, leader: str) -> list[str]:
     """Say from which others the futures do not tell the leader."""
     others, rivals = result["verdict"]["others_cost_more_usd"], result["verdict"]["undecided"]
-    first = f"Not enough data to tell {leader} from {_named(rivals)} in {result['futures']} futures"
+    first = f"Not enough data to tell {leader} from {_named(rivals)} in {_count(result['futures'], 'future')}"
     if isinstance(lacking := others[rivals[0]], Lacking):
         return [f"{first}: {lacking.reason}."]
     costs = " and ".join(_interval(others[name]) for name in rivals)
@@ -190,10 +198,10 @@ def decision_text(result: Json) -> str:
     parts += _uncertain(result)
     parts.append(
         _DEFINITIONS.format(
-            months=result["months"],
+            months=_months(result),
             discount=result["discount_percent_a_year"],
             confidence=100 * result["confidence"],
-            futures=result["futures"],
+            futures=_count(result["futures"], "future"),
         )
     )
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]

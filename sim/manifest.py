@@ -30,17 +30,21 @@ def _files(scenario: Scenario) -> list[str]:
     return [part.file for part in parts if part is not None and part.file is not None]
 
 
-def question(scenario: Scenario, vary: dict[str, Any] | None) -> dict[str, Any]:
-    """Tell one question from another: the scenario as stated, the bytes of its files, what is varied."""
+def question(scenario: Scenario, vary: dict[str, Any] | None, verb: str | None = None) -> dict[str, Any]:
+    """Tell one question from another: the scenario as stated, the bytes of its files, what is varied, what is asked.
+
+    A run and a sweep have no verb: what is varied tells them apart.
+    """
     return {
         "scenario": scenario.name,
         "scenario_sha256": _sha256(resolved_yaml(scenario, vary).encode()),
         "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _files(scenario)},
         "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
+        **({} if verb is None else {"verb": verb}),
     }
 
 
-def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None) -> None:
+def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None, verb: str | None = None) -> None:
     """Refuse a folder that holds the results of another question, so that no two are mixed.
 
     Raises
@@ -52,7 +56,8 @@ def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None) -> 
         return
     try:
         found = json.loads((out / FILE).read_text(encoding="utf-8"))
-        same = all(found.get(key) == value for key, value in question(scenario, vary).items())
+        asked = {"verb": None} | question(scenario, vary, verb)
+        same = all(found.get(key) == value for key, value in asked.items())
     except (OSError, ValueError, AttributeError):
         found, same = {}, False
     if not same:
@@ -61,7 +66,7 @@ def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None) -> 
         raise InputError.one(str(out), text)
 
 
-def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
+def manifest(scenario: Scenario, result: dict[str, Any], verb: str | None = None) -> dict[str, Any]:
     """Describe where a result comes from.
 
     Parameters
@@ -69,7 +74,9 @@ def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
     scenario : Scenario
         As it was stated.
     result : dict
-        Of a run or a sweep.
+        Of a run, a sweep or what else is asked.
+    verb : str, optional
+        What is asked, where it is neither a run nor a sweep.
     """
     packages = ("numpy", "scipy", "numba", "simpy")
     first = result["cells"][0]["result"] if "cells" in result else result
@@ -77,7 +84,7 @@ def manifest(scenario: Scenario, result: dict[str, Any]) -> dict[str, Any]:
         "program": f"fleetecon {sim.__version__}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
-        **question(scenario, result.get("vary")),
+        **question(scenario, result.get("vary"), verb),
         "seed": first["seed"],
         "replications": first["replications"],
         **{key: first[key] for key in ("futures",) if key in first},

@@ -66,6 +66,14 @@ def test_decisions_along_a_key(asked, tmp_path):
     assert "holds the results of another question" in refused("decide", asked, *_FEW, "--out", tmp_path / "out")
 
 
+def test_a_run_and_a_decision_do_not_share_a_folder(asked, tmp_path):
+    here("run", asked, "--reps=2", "--out", tmp_path / "run")
+    here("decide", asked, *_FEW, "--out", tmp_path / "decided")
+    assert "holds the results of another question" in refused("decide", asked, *_FEW, "--out", tmp_path / "run")
+    assert "holds the results of another question" in refused("run", asked, "--out", tmp_path / "decided")
+    assert here("decide", asked, *_FEW, "--out", tmp_path / "decided")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

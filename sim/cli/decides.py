@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sim.scenario import Scenario
 
+_VERB = "decide"
 _MOST_FUTURES, _MOST_REPLICATIONS = 100_000, 10_000
 
 Futures = Annotated[str, typer.Option("--futures", help="Futures: draws of all that is uncertain.", metavar="N")]
@@ -90,7 +91,7 @@ def _claimed(out: "Path | None", scenario: "Scenario", varied: tuple[str, Any] |
     from sim.manifest import claim
 
     if out is not None:
-        claim(output_folder(out), scenario, None if varied is None else dict([varied]))
+        claim(output_folder(out), scenario, None if varied is None else dict([varied]), _VERB)
 
 
 def _one(scenario: "Scenario", how: dict[str, Any], format_: str, out: "Path | None") -> None:
@@ -100,7 +101,7 @@ def _one(scenario: "Scenario", how: dict[str, Any], format_: str, out: "Path | N
 
     found = decided(scenario, **how)
     if out is not None:
-        write_results(out, scenario, found.result, decision_csv(found.result), {})
+        write_results(out, scenario, found.result, decision_csv(found.result), {}, _VERB)
     show(found.result, format_, decision_text, decision_csv)
 
 
@@ -113,5 +114,5 @@ def _along(
 
     found = decide_at(scenario, *varied, **how).as_result()
     if out is not None:
-        write_results(out, scenario, found, decisions_csv(found), {})
+        write_results(out, scenario, found, decisions_csv(found), {}, _VERB)
     show(found, format_, decisions_text, decisions_csv)

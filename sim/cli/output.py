@@ -47,7 +47,12 @@ class Progress:
 
 
 def write_results(
-    out: Path, scenario: "Scenario", result: dict[str, Any], csv_text: str, figures: dict[str, Any]
+    out: Path,
+    scenario: "Scenario",
+    result: dict[str, Any],
+    csv_text: str,
+    figures: dict[str, Any],
+    verb: str | None = None,
 ) -> None:
     """Write a run's folder: scenario, manifest, results, pictures."""
     from sim import charts
@@ -55,7 +60,7 @@ def write_results(
     from sim.manifest import FILE, manifest, runnable_from
     from sim.study import as_json
 
-    made_by = manifest(scenario, result)
+    made_by = manifest(scenario, result, verb)
     write(out / "scenario.yaml", runnable_from(out, scenario, made_by["seed"], result.get("vary")))
     write(out / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False) + "\n")
     write(out / "result.csv", csv_text)

@@ -6,6 +6,7 @@ from sim.charts.distribution import cost_distribution
 from sim.charts.fan import Fan, Happening, fan_chart
 from sim.charts.files import save
 from sim.charts.first_token import first_token
+from sim.charts.flips import Move, flips
 from sim.charts.frontier import frontier
 from sim.charts.frontier_curve import frontier_curve
 from sim.charts.idle import idle_money
@@ -22,6 +23,7 @@ __all__ = [
     "Crowd",
     "Fan",
     "Happening",
+    "Move",
     "Place",
     "Regret",
     "Swing",
@@ -32,6 +34,7 @@ __all__ = [
     "cost_percentiles",
     "fan_chart",
     "first_token",
+    "flips",
     "frontier",
     "frontier_curve",
     "idle_money",

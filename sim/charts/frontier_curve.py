@@ -11,11 +11,14 @@ from sim.charts.place import Room, extent
 from sim.charts.regions import PAPER, tint
 from sim.charts.sheet import sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, TEXT_SIZE, looks, theme, ticks, write
-from sim.charts.words import key_words, plain, plan_word, provenance, sentence
+from sim.charts.words import key_words, plain, plan_word, provenance, sentence, wrapped
 from sim.scenario import Scenario
 
-_LEFT, _RIGHT, _OVER, _HEIGHT, _UNDER = 0.85, 0.3, 0.12, 4.3, 0.6
+_LEFT, _RIGHT, _OVER, _HEIGHT, _UNDER = 0.65, 0.3, 0.12, 4.3, 0.6
 """Inches: left and right of the map, above it, its height, below it."""
+
+_LETTER: Final = 0.08
+"""Inches of a letter of a tick's label."""
 
 _LIGHTNESS: Final = (0.76, 0.9)
 """Of the two sides, told apart in grey print."""
@@ -46,7 +49,8 @@ def frontier_curve(scenario: Scenario, found: Json, title: str | None = None) ->
     with theme():
         note = _note(found)
         page = sheet(title or curve_finding(scenario, found), note, provenance(found), _OVER + _HEIGHT + _UNDER)
-        axes = page.axes(_LEFT, _RIGHT, _OVER, _HEIGHT)
+        letters = max(len(plain(value)) for value in found["y"]["values"])
+        axes = page.axes(_LEFT + _LETTER * letters, _RIGHT, _OVER, _HEIGHT)
         _scales(axes, scenario, found)
         rows = [segments(row, *found["x"]["between"]) for row in found["rows"]]
         _fill(axes, scenario, found, rows)
@@ -136,7 +140,7 @@ def _scales(axes: Axes, scenario: Scenario, found: Json) -> None:
     ticks(axes, "y", values[0], values[-1], log=log_y)
     axes.grid(visible=False)
     axes.set_xlabel(key_words(scenario, found["x"]["key"])[0], parse_math=False)
-    axes.set_ylabel(key_words(scenario, found["y"]["key"])[0], parse_math=False)
+    axes.set_ylabel(wrapped(key_words(scenario, found["y"]["key"])[0], 56), parse_math=False)
 
 
 def _fill(axes: Axes, scenario: Scenario, found: Json, rows: Sequence[Sequence[Segment]]) -> None:
@@ -203,7 +207,7 @@ def _names(axes: Axes, found: Json, rows: Sequence[Sequence[Segment]], room: Roo
         if not name:
             continue
         look: dict[str, Any] = {"size": TEXT_SIZE, "weight": "bold", "zorder": 6, "bbox": PAPER}
-        text = write(axes, 0, 0, f"{plan_word(name)} is cheaper", **look)
+        text = write(axes, 0.5, 0.5, f"{plan_word(name)} is cheaper", transform=axes.transAxes, **look)
         if width * axes.get_window_extent().width < extent(text).width:
             text.set_text(plan_word(name))
         heights = sorted(np.linspace(0.06, 0.94, 12), key=lambda each: abs(each - height))

@@ -1,6 +1,7 @@
 """Months of a decision: worlds by hand, periods that are samples, demand that grows, nodes that come in stages."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -97,6 +98,16 @@ def test_a_replication_is_the_same_in_whatever_company():
     for name, months in together.items():
         assert np.array_equal(months.lines[2:3], alone[name].lines)
         assert np.array_equal(months.lines[[3, 2]], turned[name].lines)
+
+
+def test_threads_do_not_matter():
+    """Worlds side by side are those one after the other, to the last bit."""
+    asked = scenario(settings=TWO_WEEKS | {"decision.months": 6, GROWTH: 5})
+    alone = [world(asked, 3, range(2 * number, 2 * number + 2)) for number in range(6)]
+    with ThreadPoolExecutor(3) as executor:
+        together = list(executor.map(lambda number: world(asked, 3, range(2 * number, 2 * number + 2)), range(6)))
+    for one, other in zip(alone, together, strict=True):
+        assert all(np.array_equal(one[name].lines, other[name].lines) for name in one)
 
 
 def test_periods_have_noise_of_their_own():

@@ -34,16 +34,19 @@ def _window(instant: int, edges: Ticks) -> int:
 
 @kernel
 def _spend(
-    replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats, line: int, edges: Ticks, usd: Floats
+    replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats, line: int, off: int, edges: Ticks, usd: Floats
 ) -> None:
-    """Add what is spent evenly over spans of time to the windows in which it is spent."""
+    """Add what is spent evenly over spans of time to the windows in which it is spent; take it off another line."""
     opens, closes = edges[0], edges[len(edges) - 1]
     for k in range(len(since)):
         begin, end = max(since[k], opens), min(until[k], closes)
         at = _window(begin, edges)
         while begin < end:
             stop = min(end, edges[at + 1])
-            usd[replication[k], at, line] += (stop - begin) / TICKS_PER_HOUR * usd_per_h[k]
+            spent = (stop - begin) / TICKS_PER_HOUR * usd_per_h[k]
+            usd[replication[k], at, line] += spent
+            if off >= 0:
+                usd[replication[k], at, off] -= spent
             begin, at = stop, at + 1
 
 
@@ -103,7 +106,7 @@ class Calendar:
 
     def spend(self, line: int, replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats) -> None:
         """Enter what is spent evenly over spans of time, as far as they lie in the counted time."""
-        _spend(replication, since, until, usd_per_h, line, self.edges, self.usd)
+        _spend(replication, since, until, usd_per_h, line, -1, self.edges, self.usd)
 
     def book(self, line: int, replication: Ticks, instant: Ticks, usd: Floats) -> None:
         """Enter what is spent at instants."""
@@ -111,8 +114,7 @@ class Calendar:
 
     def use(self, idle: int, used: int, replication: Ticks, since: Ticks, until: Ticks, usd_per_h: Floats) -> None:
         """Enter use of nodes that are paid for in any case: off their idle line, onto the used one."""
-        self.spend(used, replication, since, until, usd_per_h)
-        self.spend(idle, replication, since, until, -usd_per_h)
+        _spend(replication, since, until, usd_per_h, used, idle, self.edges, self.usd)
 
     def hire(self, billing: Billing, node_gpus: int, hires: Hires) -> None:
         """Enter what hires cost as idle money, from when to when they are paid."""

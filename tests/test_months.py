@@ -122,7 +122,7 @@ def test_periods_have_noise_of_their_own():
 
 
 def test_samples_agree_with_the_whole():
-    """A stable year with growth: 12 samples of 20 days against the whole, both over many replications."""
+    """A stable year with growth: four samples of 20 days against the whole, both over many replications."""
     settings = {GROWTH: 2, "warm_up_days": 3, "workload.tuning.wait_usd_per_hour": 10}
     whole = world(scenario(settings=settings | {"horizon_days": 365}), 1, range(60))
     sampled = world(scenario(settings=settings | {"horizon_days": 23, "decision.months": 12}), 2, range(60))

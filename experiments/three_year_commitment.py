@@ -13,14 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import sim
 from sim.charts.fan import Fan, Happening
 from sim.charts.regret import Regret
 from sim.cli.app import guarded
 from sim.decision import Decided, decide, decide_at
-from sim.decision.futures import draw
 from sim.estimate import Estimate
 from sim.files import output_folder, shipped, write
 from sim.scenario import load
@@ -57,13 +54,9 @@ def fans(decided: Decided, most: int = 3) -> list[Fan]:
     return [Fan(decided.strategies[number], decided.cost[:, number]) for number in best]
 
 
-def happenings(decided: Decided, futures: int) -> list[Happening]:
-    """Draw again when each event comes in each future."""
-    found = [draw(decided.scenario, decided.seed, number).events for number in range(futures)]
-    return [
-        Happening(words, np.array([np.nan if each[name] is None else each[name] for each in found], np.float64))
-        for name, words in EVENTS.items()
-    ]
+def happenings(decided: Decided) -> list[Happening]:
+    """Take from a decision when each event comes in each future."""
+    return [Happening(words, decided.events[name]) for name, words in EVENTS.items()]
 
 
 def main() -> None:
@@ -82,8 +75,9 @@ def main() -> None:
     print(f"\nby the chance of a new model:\n\n{decisions_text(along.as_result())}")
     write(folder / "decision.json", json.dumps(as_json(decided.result), indent=1, allow_nan=False) + "\n")
     budget, names = decided.result["budget_usd"], decided.strategies
-    met = happenings(decided, arguments.futures)
-    fan = sim.charts.fan_chart(fans(decided), met, strategies=names, budget_usd=budget, note=NOTE, source=SOURCE)
+    fan = sim.charts.fan_chart(
+        fans(decided), happenings(decided), strategies=names, budget_usd=budget, note=NOTE, source=SOURCE
+    )
     bars = sim.charts.regret_bars(
         regrets(decided), strategies=names, undecided=decided.result["verdict"]["undecided"], source=SOURCE
     )

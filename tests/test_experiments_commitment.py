@@ -43,14 +43,14 @@ def test_pictures_are_made_of_the_decision(years, decided):
     assert [fan.name for fan in fans] == sorted(means, key=means.get)[:3]
     for fan in fans:
         assert np.array_equal(fan.cost, decided.cost[:, decided.strategies.index(fan.name)])
-    met = years.happenings(decided, 6)
+    met = years.happenings(decided)
     assert [each.name for each in met] == ["new model", "subsidy ends"]
     assert all(np.nanmax(each.month, initial=0) < 36 for each in met)
 
 
 def test_a_new_model_strands_what_is_held(years, decided):
     """Only who holds a term loses; who rents by the month or stays at the API does not."""
-    came = np.isfinite(years.happenings(decided, 6)[0].month)
+    came = np.isfinite(years.happenings(decided)[0].month)
     stranded = dict(zip(decided.strategies, decided.stranded.T, strict=True))
     assert came.any()
     assert (stranded["three_years"][came] > 0).all()

@@ -94,3 +94,10 @@ def test_what_cannot_be_owned_is_refused(owned, group, refusal):
 def test_hired_nodes_are_not_owned():
     with pytest.raises(InputError, match="owned is not a key here"):
         scenario(settings={"plans.on_demand.hired.p4d.owned": OWN | HALL})
+
+
+def test_the_figures_of_an_owned_node_by_their_keys():
+    held = plan(OWN | HALL).plans["reserved"].held["box"].figures()
+    assert {key: held[key] for key in OWN | HALL} == OWN | HALL
+    with pytest.raises(LookupError, match="these nodes are rented"):
+        scenario().plans["reserved"].held["p4d"].figures()

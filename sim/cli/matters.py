@@ -1,0 +1,102 @@
+"""The command that tells which uncertain inputs matter to a decision."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli.app import app
+from sim.cli.options import (
+    ENGINES,
+    FORMATS,
+    Engine,
+    File,
+    Format,
+    Jobs,
+    Out,
+    SeedText,
+    Settings,
+    choice,
+    load_scenario,
+    seed_of,
+    thread_count,
+    whole,
+)
+from sim.cli.output import Progress, show, write_results
+
+if TYPE_CHECKING:
+    from sim.decision.matters import Mattered
+
+_MOST_FUTURES, _MOST_REPLICATIONS, _MOST_POINTS = 100_000, 10_000, 2**16
+
+_EPILOG = (
+    "Tornado: one input at its 10th and 90th percentile, all others central, on the same noise. Sobol: shares of the "
+    "variance over all inputs. Worth of knowing an input: expected regret spared by choosing after it is known. All "
+    "definitions: README."
+)
+
+
+@app.command(epilog=_EPILOG)
+def matters(
+    file: File,
+    strategies: Annotated[
+        str,
+        typer.Option(
+            "--strategies",
+            help="A: its present value is measured; A,B: what A costs more than B. Else the two regretted least.",
+            metavar="A[,B]",
+        ),
+    ] = "",
+    settings: Settings = None,
+    futures: Annotated[str, typer.Option("--futures", help="Futures, for the worth of knowing.", metavar="N")] = "500",
+    reps: Annotated[str, typer.Option("--reps", help="Replications of each future and place.", metavar="N")] = "4",
+    sobol: Annotated[
+        str, typer.Option("--sobol", help="Points of Sobol's indices, a power of two; 0: none.", metavar="N")
+    ] = "128",
+    seed: SeedText = None,
+    jobs: Jobs = "auto",
+    engine: Engine = "kernel",
+    format_: Format = "text",
+    out: Out = None,
+) -> None:
+    """Tell which uncertain inputs matter: what each moves alone, its share of the spread, what knowing it is worth.
+
+    The answer to: which input, if it were measured, would most reduce expected regret.
+    """
+    choice("--format", format_, FORMATS)
+    scenario = load_scenario(file, settings)
+    measured = [name.strip() for name in strategies.split(",") if name.strip()]
+    points = whole("--sobol", sobol, 0, _MOST_POINTS)
+    from sim.decision.matters import check_matters
+    from sim.decision.matters import matters as find
+    from sim.decision.places import announced
+    from sim.files import output_folder
+    from sim.manifest import claim
+    from sim.tables import matters_csv, matters_text
+
+    check_matters(scenario, measured, points)
+    count = whole("--futures", futures, 1, _MOST_FUTURES)
+    if out is not None:
+        claim(output_folder(out), scenario)
+    sys.stderr.write(f"{count} futures, {announced(scenario, points)}\n")
+    found = find(
+        scenario,
+        measured,
+        count,
+        whole("--reps", reps, 1, _MOST_REPLICATIONS),
+        points,
+        seed_of(seed),
+        thread_count(jobs),
+        choice("--engine", engine, ENGINES),
+        Progress,
+    )
+    if out is not None:
+        write_results(out, scenario, found.result, matters_csv(found.result), {"tornado": lambda: _picture(found)})
+    show(found.result, format_, matters_text, matters_csv)
+
+
+def _picture(found: "Mattered") -> Any:
+    """Draw the tornado, with the worth of knowing beside it."""
+    from sim.decision.pictures import tornado_of
+
+    return tornado_of(found)

@@ -1,0 +1,151 @@
+"""What matters in a decision as text: the answer, each input alone and its share, and what to measure first."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sim.estimate import Estimate, Lacking
+from sim.tables.decision import give_or_take
+from sim.tables.rows import as_csv, leaves
+from sim.tables.words import Json, grid_text, number, with_interval
+
+_DEFINITIONS = """\
+Swing: what {measure} moves by when one input goes from its 10th to its 90th percentile (or between its cases), all
+others central, on the same noise. Changes: who else is then the cheapest. Of spread: share of the variance over all
+inputs that is gone once the input is known, alone and with all it acts through (Sobol's first and total order).
+Worth of knowing: expected regret spared by choosing after the input is known exactly, among strategies that are ranked.
+Brackets and ±: {confidence:g} % interval; n/a: not enough data (reasons: --format json)."""
+_CHANCE = "by chance"
+
+
+def matters_text(result: Json) -> str:
+    """Tell what matters: the answer, inputs by their swing, inputs by what knowing them is worth, definitions."""
+    head = f"{result['scenario']}: {result['months']} months, {result['futures']} futures x {result['replications']} "
+    points = f", {result['points']} points of Sobol's indices" if result["points"] else ""
+    parts = [f"{head}replications{points}, seed {result['seed']}", "\n".join(_answer(result))]
+    parts.append(f"{_measure(result)}; all central: {number(result['central_usd'].value)} USD\n\n{_swings(result)}")
+    parts.append(f"What to measure first:\n\n{_worths(result)}")
+    if result["no_indices"]:
+        parts.append(f"no shares of spread: {result['no_indices']}")
+    parts.append(_DEFINITIONS.format(measure=_measured(result), confidence=100 * result["confidence"]))
+    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
+    return "\n\n".join(parts)
+
+
+def _measured(result: Json) -> str:
+    """Name what is measured, in a sentence."""
+    first, *second = (f"`{name}`" for name in result["measured"])
+    return f"what {first} costs more than {second[0]}" if second else f"the present value of {first}"
+
+
+def _measure(result: Json) -> str:
+    text = _measured(result)
+    return text[0].upper() + text[1:]
+
+
+def _answer(result: Json) -> Iterator[str]:
+    """Say which input moves the money most, which ones change the choice, and which is best measured first."""
+    swung = {key: each for key, each in result["inputs"].items() if each["swing_usd"] is not None}
+    key, most = max(swung.items(), key=lambda item: float(item[1]["swing_usd"].value))
+    yield f"`{key}` moves {_measured(result)} most: by {number(most['swing_usd'].value)} USD."
+    flips = [f"`{key}`" for key, each in swung.items() if each["flips"]]
+    cheapest = result["cheapest_at_centre"]
+    if cheapest is None:
+        yield "With all inputs central no strategy does the work."
+    elif flips:
+        yield f"By itself {_listed(flips)} can make `{cheapest}` lose its place as the cheapest."
+    else:
+        yield f"No input by itself makes another strategy than `{cheapest}` the cheapest."
+    yield _first(result)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _first(result: Json) -> str:
+    """Say which input is best measured first, or why nobody can tell."""
+    perfect = result["worth_of_knowing_all_usd"]
+    if isinstance(perfect, Lacking):
+        return f"Not enough data to tell which input is best measured first: {perfect.reason}."
+    key, best = max(result["inputs"].items(), key=lambda item: float(item[1]["worth_usd"].value or 0.0))
+    if not best["worth_usd"].value:
+        return "Knowing any one input beforehand would spare nothing: the choice would stay the same."
+    of_all = f"of the {number(perfect.value)} USD that knowing everything would spare"
+    sure = "" if best["worth_usd"].low else ", and that may be nothing"
+    return f"Measure `{key}` first: knowing it would spare {with_interval(best['worth_usd'])} USD {of_all}{sure}."
+
+
+def _swings(result: Json) -> str:
+    """Lay out the inputs by their swing."""
+    shares = bool(result["points"])
+    rows = [
+        [
+            key,
+            *_ends(each["places"]),
+            give_or_take(each["swing_usd"]),
+            _changes(each["places"], result["cheapest_at_centre"]),
+            *([_share(each["first_order"]), _share(each["total_order"])] if shares else []),
+        ]
+        for key, each in result["inputs"].items()
+        if each["swing_usd"] is not None
+    ]
+    head = ["input", "from", "USD", "to", "USD", "swing, USD", "changes"]
+    return grid_text([*head, *(["of spread, alone", "in all"] if shares else [])], rows)
+
+
+def _ends(places: list[Json]) -> list[str]:
+    """Tell where the measure is least and greatest: the input's value and the measure there."""
+    ordered = sorted(places, key=lambda place: float(place["usd"].value))
+    return [cell for place in (ordered[0], ordered[-1]) for cell in (_plain(place["value"]), number(place["usd"].value))]
+
+
+def _changes(places: list[Json], cheapest: str | None) -> str:
+    """Tell who else is the cheapest at a place."""
+    other = dict.fromkeys(place["cheapest"] or "nobody" for place in places if place["cheapest"] != cheapest)
+    return ", ".join(f"to {name}" for name in other)
+
+
+def _share(estimate: Estimate | None) -> str:
+    """Write a share with its interval; what is below 0 by chance alone is 0."""
+    if estimate is None or estimate.value is None:
+        return "n/a"
+    low, value, high = (max(0.0, end or 0.0) for end in (estimate.low, estimate.value, estimate.high))
+    return f"{100 * value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def _plain(value: float | str | bool | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _worths(result: Json) -> str:
+    """Lay out the inputs by what knowing them is worth."""
+    ordered = sorted(result["inputs"].items(), key=lambda item: -float(item[1]["worth_usd"].value or 0.0))
+    perfect = result["worth_of_knowing_all_usd"]
+    rows = [[key, each["law"] or _CHANCE, with_interval(each["worth_usd"])] for key, each in ordered]
+    return grid_text(["input", "law", "worth of knowing, USD"], [*rows, ["everything", "", with_interval(perfect)]])
+
+
+MATTERS_HEAD = ["input", "measure", "value", "low", "high", "se", "n", "reason"]
+
+
+def matters_csv(result: Json) -> str:
+    """Write what matters as CSV, a row an estimate; places of an input by their value."""
+    return as_csv(MATTERS_HEAD, _rows(result))
+
+
+def _rows(result: Json) -> Iterator[list[Any]]:
+    for key, each in result["inputs"].items():
+        for path, estimate in leaves(each):
+            yield _row(key, ".".join(path), estimate)
+        for place in each["places"]:
+            yield _row(key, f"usd at {_plain(place['value'])}", place["usd"])
+    for key in ("central_usd", "worth_of_knowing_all_usd", "expected_regret_usd"):
+        if result[key] is not None:
+            yield _row("", key, result[key])
+
+
+def _row(key: str, measure: str, estimate: Estimate) -> list[Any]:
+    plain = {"reason": ""} | estimate.as_json()
+    return [key, measure, *(plain[name] for name in MATTERS_HEAD[2:])]
+
+

@@ -151,11 +151,11 @@ class TestTornado:
     def test_title_tells_the_most_the_flips_and_the_worth(self):
         found = title(charts.tornado(SWINGS, 1.5e6, "held", measure="cost"))
         assert found == (
-            "Percent a year (API) moves the cost most: by 1,200,000 USD; only percent a year (API) can make another "
-            "choice than held the cheapest; knowing percent a year (API) is worth 61,000 USD"
+            "Percent a year (API) moves the cost most, by 1,200,000 USD; percent a year (API) alone can make another "
+            "than held the cheapest; knowing percent a year (API) is worth 61,000"
         )
         steady = title(charts.tornado(SWINGS[:1], 1.5e6, "held", measure="cost"))
-        assert steady.endswith("by 300,000 USD; no input alone makes another choice than held the cheapest")
+        assert steady.endswith("by 300,000 USD; no input alone can make another than held the cheapest")
         assert title(charts.tornado([], 1.5e6, "held", measure="cost")) == "No uncertain input moves the cost"
 
     def test_labels_do_not_overlap(self):

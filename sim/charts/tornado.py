@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.charts.place import inches
-from sim.charts.reading import number
 from sim.charts.sheet import WIDTH, sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, in_money, limits, theme, ticks, write
 from sim.charts.words import plain, plan_word, rough, sentence, words, wrapped
@@ -113,22 +112,20 @@ def tornado(
 
 
 def tornado_finding(swings: Sequence[Swing], cheapest: str | None, measure: str) -> str:
-    """Say which input moves the cost most, which ones change who is the cheapest, and which is best measured first."""
+    """Say which input moves the cost most, whether any changes who is the cheapest, and which to measure first."""
     if not swings or swings[0].reach == 0:
         return f"No uncertain input moves the {measure}"
-    first = f"{_short(swings[0].key)} moves the {measure} most: by {rough(swings[0].reach)} USD"
+    most = swings[0]
+    parts = [f"{_short(most.key)} moves the {measure} most, by {rough(most.reach)} USD"]
     flips = [swing for swing in swings if _flips(swing, cheapest)]
     if cheapest is not None:
-        leader = plan_word(cheapest)
-        names = " or ".join(_short(swing.key) for swing in flips[:2])
-        more = f" or {len(flips) - 2} others" if len(flips) > 2 else ""
-        first += f"; only {names}{more} can make another choice than {leader} the cheapest" if flips else ""
-        first += "" if flips else f"; no input alone makes another choice than {leader} the cheapest"
-    worths = [swing for swing in swings if swing.worth is not None and swing.worth.value]
+        who = "no input" if not flips else _short(flips[0].key) if len(flips) == 1 else f"each of {len(flips)} inputs"
+        parts.append(f"{who} alone can make another than {plan_word(cheapest)} the cheapest")
+    worths = {swing.key: swing.worth.value for swing in swings if swing.worth is not None and swing.worth.value}
     if worths:
-        best = max(worths, key=lambda swing: number(swing.worth or Estimate(None)))
-        first += f"; knowing {_short(best.key)} is worth {rough(number(best.worth or Estimate(None)))} USD"
-    return sentence(first)
+        best = max(worths, key=lambda key: worths[key])
+        parts.append(f"knowing {_short(best)} is worth {rough(worths[best], 2)}")
+    return sentence("; ".join(parts))
 
 
 def _flips(swing: Swing, cheapest: str | None) -> bool:
@@ -167,7 +164,7 @@ def _note(shown: Sequence[Swing], left_out: int, note: str) -> str:
 def _swings(axes: Axes, swings: Sequence[Swing], central_usd: float, cheapest: str | None, measure: str) -> None:
     """Draw the bars about the central cost."""
     reach = np.array([central_usd, *(place.usd for swing in swings for place in swing.places)])
-    ticks(axes, "x", *limits(reach, False, *_margins(swings, central_usd, cheapest)), log=False, most=5)
+    ticks(axes, "x", *limits(reach, False, *_margins(axes, swings, central_usd, cheapest)), log=False, most=5)
     _rows(axes, len(swings))
     axes.axvline(central_usd, color=INK, linewidth=1.0, label="central", zorder=3)
     axes.set_xlabel(f"{measure}, {in_money(axes, 'x', float(np.abs(reach).max()))}", parse_math=False)
@@ -182,11 +179,21 @@ def _swings(axes: Axes, swings: Sequence[Swing], central_usd: float, cheapest: s
         _ends(axes, swing, row, cheapest)
 
 
-def _margins(swings: Sequence[Swing], central_usd: float, cheapest: str | None) -> tuple[float, float]:
-    """Leave room beside the bars, more of it where it is said who else is the cheapest."""
-    beaten = [place.usd for swing in swings for place in swing.places if place.cheapest != cheapest]
-    left, right = any(usd <= central_usd for usd in beaten), any(usd >= central_usd for usd in beaten)
-    return 0.2 + 0.25 * left, 0.2 + 0.25 * right
+def _margins(axes: Axes, swings: Sequence[Swing], central_usd: float, cheapest: str | None) -> tuple[float, float]:
+    """Leave room beside the bars for what stands there: values, and names of who else is the cheapest."""
+    wide = [0.3, 0.3]
+    for swing in swings:
+        for place in swing.places:
+            label = _value(place.value) if place.cheapest == cheapest else _beaten(place)
+            right = place.usd > central_usd
+            wide[right] = max(wide[right], 0.15 + inches(label, 0.065, SMALL_SIZE))
+    bars = max(1.0, axes.get_window_extent().width / axes.figure.dpi - sum(wide))
+    return wide[0] / bars, wide[1] / bars
+
+
+def _beaten(place: Place) -> str:
+    """Say who is the cheapest at a place."""
+    return "none does the work" if place.cheapest is None else wrapped(f"cheapest: {plan_word(place.cheapest)}", 24, 1)
 
 
 def _rows(axes: Axes, count: int) -> None:
@@ -217,11 +224,10 @@ def _ends(axes: Axes, swing: Swing, row: int, cheapest: str | None) -> None:
     step = 0.01 * (axes.get_xlim()[1] - axes.get_xlim()[0]) * (1.6 if swing.cases else 1.0)
     for place, side, shift in ((ordered[0], "right", -step), (ordered[-1], "left", step)):
         flipped = place.cheapest != cheapest
-        beaten = "none does the work" if place.cheapest is None else f"cheapest: {plan_word(place.cheapest)}"
         text = write(axes, place.usd + shift, row - 0.14 * flipped, _value(place.value), size=SMALL_SIZE)
         text.set(ha=side, va="center")
         if flipped:
-            label = write(axes, place.usd + shift, row + 0.22, wrapped(beaten, 24, 1), size=8.0, weight="bold")
+            label = write(axes, place.usd + shift, row + 0.22, _beaten(place), size=8.0, weight="bold")
             label.set(ha=side, va="center")
 
 

@@ -72,7 +72,7 @@ def matters(
     from sim.decision.places import announced
     from sim.files import output_folder
     from sim.manifest import claim
-    from sim.tables import matters_csv, matters_text
+    from sim.tables.matters import matters_csv, matters_text
 
     check_matters(scenario, measured, points)
     count = whole("--futures", futures, 1, _MOST_FUTURES)

@@ -128,7 +128,12 @@ def matters(
         if points and not scenario.correlations:
             every = mapper(executor, tell("points of Sobol's indices"))
             shares = sobol(
-                lambda at: float(measure(money(at).npv).mean()), list(scenario.uncertain), points, chosen, confidence, every
+                lambda at: float(measure(money(at).npv).mean()),
+                list(scenario.uncertain),
+                points,
+                chosen,
+                confidence,
+                every,
             )
     known = worth(decided)
     return Mattered(decided, shown, swings, shares, known, _result(decided, shown, swings, shares, known, points))

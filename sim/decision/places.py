@@ -100,5 +100,9 @@ def chances(scenario: Scenario, seed: int, futures: int) -> dict[str, list[Value
     if not steps and not events:
         return {}
     drawn = [draw(scenario, seed, number) for number in range(futures)]
-    months: dict[str, list[Value]] = {f"decision.events.{name}": [each.events[name] for each in drawn] for name in events}
-    return months | {f"decision.prices.{kind}.steps": [float(each.prices[kind][-1]) for each in drawn] for kind in steps}
+    months: dict[str, list[Value]] = {
+        f"decision.events.{name}": [each.events[name] for each in drawn] for name in events
+    }
+    return months | {
+        f"decision.prices.{kind}.steps": [float(each.prices[kind][-1]) for each in drawn] for kind in steps
+    }

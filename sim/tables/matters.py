@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.estimate import Estimate, Lacking
-from sim.tables.decision import give_or_take
 from sim.tables.rows import as_csv, leaves
 from sim.tables.words import Json, grid_text, number, with_interval
 
 _DEFINITIONS = """\
-Swing: what {measure} moves by when one input goes from its 10th to its 90th percentile (or between its cases), all
-others central, on the same noise. Changes: who else is then the cheapest. Of spread: share of the variance over all
-inputs that is gone once the input is known, alone and with all it acts through (Sobol's first and total order).
-Worth of knowing: expected regret spared by choosing after the input is known exactly, among strategies that are ranked.
-Brackets and ±: {confidence:g} % interval; n/a: not enough data (reasons: --format json)."""
+Swing: by how much the money moves when one input goes from its 10th to its 90th percentile (or between its cases), all
+others central, on the same noise. Changes: to who else is then the cheapest. Of spread: share of the variance that the
+input makes, alone and with all it acts through (Sobol's first and total order). Worth of knowing: expected regret
+spared by choosing after the input is known exactly; queueing noise, which nobody can know, is averaged out.
+Brackets: {confidence:g} % interval; n/a: not enough data (reasons: --format json)."""
 _CHANCE = "by chance"
 
 
@@ -26,7 +25,7 @@ def matters_text(result: Json) -> str:
     parts.append(f"What to measure first:\n\n{_worths(result)}")
     if result["no_indices"]:
         parts.append(f"no shares of spread: {result['no_indices']}")
-    parts.append(_DEFINITIONS.format(measure=_measured(result), confidence=100 * result["confidence"]))
+    parts.append(_DEFINITIONS.format(confidence=100 * result["confidence"]))
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
     return "\n\n".join(parts)
 
@@ -46,7 +45,7 @@ def _answer(result: Json) -> Iterator[str]:
     """Say which input moves the money most, which ones change the choice, and which is best measured first."""
     swung = {key: each for key, each in result["inputs"].items() if each["swing_usd"] is not None}
     key, most = max(swung.items(), key=lambda item: float(item[1]["swing_usd"].value))
-    yield f"`{key}` moves {_measured(result)} most: by {number(most['swing_usd'].value)} USD."
+    yield f"`{key}` moves {_measured(result)} most: by {with_interval(most['swing_usd'])} USD."
     flips = [f"`{key}`" for key, each in swung.items() if each["flips"]]
     cheapest = result["cheapest_at_centre"]
     if cheapest is None:
@@ -58,8 +57,10 @@ def _answer(result: Json) -> Iterator[str]:
     yield _first(result)
 
 
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _listed(names: list[str], most: int = 3) -> str:
+    """Join names by or, no more than a few of them."""
+    kept = names if len(names) <= most else [*names[: most - 1], f"one of {len(names) - most + 1} others"]
+    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} or {kept[-1]}"
 
 
 def _first(result: Json) -> str:
@@ -82,21 +83,23 @@ def _swings(result: Json) -> str:
         [
             key,
             *_ends(each["places"]),
-            give_or_take(each["swing_usd"]),
+            with_interval(each["swing_usd"]),
             _changes(each["places"], result["cheapest_at_centre"]),
             *([_share(each["first_order"]), _share(each["total_order"])] if shares else []),
         ]
         for key, each in result["inputs"].items()
         if each["swing_usd"] is not None
     ]
-    head = ["input", "from", "USD", "to", "USD", "swing, USD", "changes"]
+    head = ["input", "least at", "USD", "most at", "USD", "swing, USD", "changes"]
     return grid_text([*head, *(["of spread, alone", "in all"] if shares else [])], rows)
 
 
 def _ends(places: list[Json]) -> list[str]:
     """Tell where the measure is least and greatest: the input's value and the measure there."""
     ordered = sorted(places, key=lambda place: float(place["usd"].value))
-    return [cell for place in (ordered[0], ordered[-1]) for cell in (_plain(place["value"]), number(place["usd"].value))]
+    return [
+        cell for place in (ordered[0], ordered[-1]) for cell in (_plain(place["value"]), number(place["usd"].value))
+    ]
 
 
 def _changes(places: list[Json], cheapest: str | None) -> str:
@@ -147,5 +150,3 @@ def _rows(result: Json) -> Iterator[list[Any]]:
 def _row(key: str, measure: str, estimate: Estimate) -> list[Any]:
     plain = {"reason": ""} | estimate.as_json()
     return [key, measure, *(plain[name] for name in MATTERS_HEAD[2:])]
-
-

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim import charts
     from sim.decision import Decided, decide
+    from sim.decision.matters import Mattered, matters
     from sim.faults import FleetError, InputError
     from sim.scenario import Scenario, load
     from sim.search.break_even import BreakEven, break_even
@@ -22,6 +23,7 @@ __all__ = [
     "Goal",
     "Grid",
     "InputError",
+    "Mattered",
     "Scenario",
     "Sized",
     "Study",
@@ -31,6 +33,7 @@ __all__ = [
     "decide",
     "frontier",
     "load",
+    "matters",
     "run",
     "run_until",
     "size",
@@ -50,6 +53,8 @@ _HOMES = {
     "size": "sim.search",
     "Decided": "sim.decision",
     "decide": "sim.decision",
+    "Mattered": "sim.decision.matters",
+    "matters": "sim.decision.matters",
     "Goal": "sim.study",
     "Grid": "sim.study",
     "Study": "sim.study",

@@ -32,7 +32,7 @@ workload:
     hours_per_million_tokens: 1
 plans:
   hired:
-    hired: {node: {gpus: 8, usd_per_node_h: 20, step_seconds: 1, minimum_minutes: 0}}
+    hired: {node: {gpus: 8, usd_per_node_h: 20}}
   api:
     api: {usd_per_job: {p10: 10, p90: 40, shape: uniform}, hours_per_million_tokens: 1}
 decision:
@@ -71,10 +71,17 @@ class TestPlaces:
         assert money({API: 0.9}).npv[:, 0] == pytest.approx(money({}).npv[:, 0])
         assert money({}).fit == (True, True)
 
-    def test_a_place_that_cannot_be_is_told(self):
-        tight = world(WORLD.replace("rate_per_day: 1}", "rate_per_day: {p10: 0.5, p90: 2e6}}"))
-        with pytest.raises(InputError, match=r"small: workload.* at its 90 % quantile: cannot be: "):
-            Places(tight, 3, 1, "kernel")({"workload.tuning.arrivals.rate_per_day": 0.9})
+    def test_a_place_that_cannot_be_is_told(self, monkeypatch):
+        def refused(*_):
+            raise InputError.one("world.csv", "cannot be read")
+
+        monkeypatch.setattr("sim.decision.places.world", refused)
+        with pytest.raises(
+            InputError, match=f"^small: {API} at its 90 % quantile: cannot be: world.csv: cannot be read$"
+        ):
+            Places(world(), 3, 1, "kernel")({API: 0.9})
+        with pytest.raises(InputError, match=r"^small: all inputs central: cannot be: "):
+            Places(world(), 3, 1, "kernel")({})
 
     def test_work_is_announced(self):
         assert announced(world(), 64) == "5 places of single inputs, 256 points of Sobol's indices"
@@ -149,7 +156,7 @@ class TestMatters:
 
     def test_nothing_uncertain_is_refused(self):
         sure = world(WORLD.replace("{p10: 10, p90: 40, shape: uniform}", "25"), decision={"months": 10})
-        with pytest.raises(InputError, match="small: holds nothing uncertain, so no input can matter; give {p10"):
+        with pytest.raises(InputError, match="small: holds nothing uncertain, so no input can matter"):
             matters(sure)
 
     def test_strategies_are_those_of_the_decision_or_the_plans(self):
@@ -210,6 +217,8 @@ class TestCommand:
         assert told["measured"] == ["api", "hired"]
         assert json.loads((out / "result.json").read_text()) == told
         assert (out / "tornado.png").read_bytes()[:4] == b"\x89PNG"
+        other = CliRunner().invoke(app, ["matters", str(file), "--futures", "12", "--out", str(out)])
+        assert "holds the results of another question (scenario `small`)" in str(other.exception)
         again = CliRunner().invoke(app, ["matters", str(out / "scenario.yaml"), *how])
         assert json.loads(again.stdout) == told
         assert load(out / "scenario.yaml").uncertain == world().uncertain

@@ -6,6 +6,7 @@ Exit status: 0 good, 1 a check failed, 2 usage or bad input, 130 interrupted.
 from sim.cli import init  # isort: skip (the order of imports is that of the commands in --help)
 from sim.cli import scenarios  # isort: skip
 from sim.cli import decides  # isort: skip
+from sim.cli import matters  # isort: skip
 from sim.cli import backtests, checks, fits, prices, searches, sizes, spares, steady
 from sim.cli.app import app, main
 
@@ -17,6 +18,7 @@ __all__ = [
     "fits",
     "init",
     "main",
+    "matters",
     "prices",
     "scenarios",
     "searches",

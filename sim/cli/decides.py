@@ -28,6 +28,7 @@ from sim.faults import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sim.decision import Decided, Swept
     from sim.scenario import Scenario
 
 _VERB = "decide"
@@ -101,7 +102,7 @@ def _one(scenario: "Scenario", how: dict[str, Any], format_: str, out: "Path | N
 
     found = decided(scenario, **how)
     if out is not None:
-        write_results(out, scenario, found.result, decision_csv(found.result), {}, _VERB)
+        write_results(out, scenario, found.result, decision_csv(found.result), _pictures(found), _VERB)
     show(found.result, format_, decision_text, decision_csv)
 
 
@@ -112,7 +113,24 @@ def _along(
     from sim.decision import decide_at
     from sim.tables import decisions_csv, decisions_text
 
-    found = decide_at(scenario, *varied, **how).as_result()
+    swept = decide_at(scenario, *varied, **how)
+    found = swept.as_result()
     if out is not None:
-        write_results(out, scenario, found, decisions_csv(found), {}, _VERB)
+        write_results(out, scenario, found, decisions_csv(found), _pictures_along(swept), _VERB)
     show(found, format_, decisions_text, decisions_csv)
+
+
+def _pictures(found: "Decided") -> dict[str, Any]:
+    """Draw what the least regretted strategies cost month by month, and what each choice is regretted."""
+    from sim.decision.pictures import fan_of, regret_of
+
+    return {"fan_chart": lambda: fan_of(found), "regret_bars": lambda: regret_of(found)}
+
+
+def _pictures_along(swept: "Swept") -> dict[str, Any]:
+    """Draw how probably each strategy is the cheapest, along a key of numbers."""
+    from sim.decision.pictures import chance_of
+    from sim.study.grid import is_number
+
+    numbers = len(swept.values) > 1 and all(map(is_number, swept.values))
+    return {"probability_cheapest": lambda: chance_of(swept)} if numbers else {}

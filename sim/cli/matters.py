@@ -76,8 +76,9 @@ def matters(
 
     check_matters(scenario, measured, points)
     count = whole("--futures", futures, 1, _MOST_FUTURES)
+    verb = " ".join(["matters", *measured])  # another measure is another question
     if out is not None:
-        claim(output_folder(out), scenario)
+        claim(output_folder(out), scenario, verb=verb)
     sys.stderr.write(f"{count} futures, {announced(scenario, points)}\n")
     found = find(
         scenario,
@@ -91,7 +92,8 @@ def matters(
         Progress,
     )
     if out is not None:
-        write_results(out, scenario, found.result, matters_csv(found.result), {"tornado": lambda: _picture(found)})
+        pictures = {"tornado": lambda: _picture(found)}
+        write_results(out, scenario, found.result, matters_csv(found.result), pictures, verb)
     show(found.result, format_, matters_text, matters_csv)
 
 

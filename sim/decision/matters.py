@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
 from sim.decision.information import Information, information
 from sim.decision.places import Places, chances, ends
 from sim.decision.sobol import Share, sobol
 from sim.decision.study import Decided, check_decision, decide
-from sim.decision.tornado import Bar, Leg, Measure, Tornado, alone, difference, tornado
+from sim.decision.tornado import Bar, Leg, Mapper, Measure, Quantiles, Tornado, alone, difference, tornado
 from sim.faults import InputError, nearest
 from sim.scenario import Scenario
 from sim.study.study import Progress, chosen_seed, mapper, pool
@@ -121,22 +123,25 @@ def matters(
     decided = decide(scenario, futures, replications, chosen, jobs, engine, tell("futures"))
     shown = tuple(measured) or _leading(decided)
     measure, money = _measure(decided.strategies, shown), Places(scenario, chosen, replications, engine)
-    confidence, shares = float(scenario.confidence), ()
     with pool(jobs) as executor:
         moved = mapper(executor, tell("places of single inputs"))
-        swings = tornado(money, ends(scenario), measure, decided.strategies, confidence, moved)
-        if points and not scenario.correlations:
-            every = mapper(executor, tell("points of Sobol's indices"))
-            shares = sobol(
-                lambda at: float(measure(money(at).npv).mean()),
-                list(scenario.uncertain),
-                points,
-                chosen,
-                confidence,
-                every,
-            )
+        swings = tornado(money, ends(scenario), measure, decided.strategies, float(scenario.confidence), moved)
+        every = mapper(executor, tell("points of Sobol's indices"))
+        shares = _shares(money, measure, points, every)
     known = worth(decided)
     return Mattered(decided, shown, swings, shares, known, _result(decided, shown, swings, shares, known, points))
+
+
+def _shares(money: Places, measure: Measure, points: int, mapped: Mapper) -> tuple[Share, ...]:
+    """Share out the variance of the measure's mean over paths; not where inputs are correlated."""
+    scenario = money.scenario
+    if not points or scenario.correlations:
+        return ()
+
+    def cost(quantiles: Quantiles) -> float:
+        return float(measure(money(quantiles).npv).mean())
+
+    return sobol(cost, list(scenario.uncertain), points, money.seed, float(scenario.confidence), mapped)
 
 
 def _leading(decided: Decided) -> tuple[str, ...]:
@@ -158,7 +163,7 @@ def worth(decided: Decided) -> Information:
     nobody can know it beforehand, so knowing all is worth at most the expected regret of the best choice.
     """
     ranked = [decided.result["strategies"][name]["ranked"] for name in decided.strategies]
-    kept = ~decided.unfit[:, ranked].any(axis=1)
+    kept = np.asarray(~decided.unfit[:, ranked].any(axis=1))
     npv = decided.npv.mean(axis=1)[:, ranked][kept]
     by_chance = chances(decided.scenario, decided.seed, decided.futures)
     every = {key: list(values) for key, values in decided.values.items()} | by_chance

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sim.charts import Chance, Fan, Happening, Place, Regret, Swing, chance_along, fan_chart, regret_bars, tornado
-from sim.charts.words import key_words, plan_word
+from sim.charts.words import key_words, plan_word, rough
 from sim.decision.futures import draw
 from sim.decision.matters import Json, Mattered
 from sim.decision.outcomes import Outcomes
@@ -18,19 +18,25 @@ _PANELS = 3
 
 def source(result: Json) -> str:
     """Say where the numbers of a decision come from."""
-    size = f"{result['futures']} futures x {result['replications']} replications of {result['months']} months"
+    counts = ((result["futures"], "future"), (result["replications"], "replication"), (result["months"], "month"))
+    futures, paths, months = (f"{count} {name}{'s' * (count != 1)}" for count, name in counts)
     rate = result["discount_percent_a_year"]
     how = f"discounted at {rate:g} % a year" if rate else "not discounted"
     first = f"scenario {result['scenario']}, seed {result['seed']}"
-    return f"{first}; {size}; present values {how}; interval: {100 * result['confidence']:g} %"
+    return f"{first}; {futures} x {paths} of {months}; present values {how}; interval: {100 * result['confidence']:g} %"
 
 
 def fan_of(decided: Decided) -> Figure:
-    """Draw what the least regretted strategies cost month by month."""
+    """Draw what the least regretted strategies cost month by month, one-off switching costs left out and told."""
     result, names = decided.result, decided.strategies
-    fans = [Fan(name, decided.cost[:, names.index(name)]) for name in _least_regretted(result)[:_PANELS]]
-    budget = result["budget_usd"]
-    return fan_chart(fans, _happenings(decided), strategies=names, budget_usd=budget, source=source(result))
+    shown = _least_regretted(result)[:_PANELS]
+    running = decided.cost - decided.parts["switching"]
+    fans = [Fan(name, running[:, names.index(name)]) for name in shown]
+    once = {name: float(decided.parts["switching"][:, names.index(name)].sum(axis=1).mean()) for name in shown}
+    told = ", ".join(f"{plan_word(name)} {rough(usd)} USD" for name, usd in once.items() if usd > 0)
+    note = f"Without one-off switching costs, on average: {told}." if told else ""
+    events, budget = _happenings(decided), result["budget_usd"]
+    return fan_chart(fans, events, strategies=names, budget_usd=budget, note=note, source=source(result))
 
 
 def _least_regretted(result: Json) -> list[str]:

@@ -85,6 +85,13 @@ def test_the_same_bytes_with_any_number_of_threads():
     assert _bytes(one) == _bytes(decide(scenario(ARTICLE, settings), futures=12, replications=2, jobs=3))
 
 
+def test_the_reference_engine_decides_the_same():
+    asked = scenario(ARTICLE, {RATE: {"p10": 4, "p90": 10}, "decision.months": 1})
+    kernel, reference = (decide(asked, futures=3, replications=2, engine=each) for each in ("kernel", "simpy"))
+    assert kernel.npv == pytest.approx(reference.npv, rel=1e-12)
+    assert np.array_equal(kernel.jobs, reference.jobs)
+
+
 def test_a_future_does_not_depend_on_how_many_there_are():
     asked = scenario(ARTICLE, {RATE: {"p10": 4, "p90": 10}})
     few, many = (decide(asked, futures=count, replications=2, jobs=2) for count in (3, 6))
@@ -149,6 +156,7 @@ def test_decisions_along_a_key_share_futures_and_noise():
     assert text.startswith("article: 1 month, 60 futures x 1 replication at each value, seed 5; share of paths")
     assert "usd_per_node_h" in text
     assert "least regret" in text
+    assert "Brackets: 95 % interval. ?: not enough data to tell it from another one." in text
     assert decisions_csv(found).startswith(f"{key},strategy,measure,value,low,high,se,n,reason\n10.0,reserved,")
 
 

@@ -260,6 +260,7 @@ def decisions_text(swept: Json) -> str:
     told = f"{_size(first)} at each value, seed {first['seed']}"
     parts = [f"{told}; share of paths on which each is the cheapest"]
     parts.append(grid_text([key.rsplit(".", 1)[-1], *names, "least regret"], rows))
+    parts.append(f"Brackets: {100 * first['confidence']:g} % interval. ?: not enough data to tell it from another one.")
     warned = dict.fromkeys((entry["code"], entry["text"]) for cell in cells for entry in cell["result"]["warnings"])
     return "\n\n".join([*parts, *(f"warning ({code}): {text}" for code, text in warned)])
 

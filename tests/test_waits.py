@@ -1,11 +1,15 @@
 """What is known of waits before a run: spare places, tails, and the warning of a wait without mean or variance."""
 
+import re
+
+import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.study.compare import warnings
-from sim.study.simulate import Experiment
-from sim.study.waits import spare_places, tail_of_waits
+from sim.money import LINES
+from sim.study.compare import lopsided, warnings
+from sim.study.simulate import Experiment, Outcome
+from sim.study.waits import load_at_end, spare_places, tail_of_waits
 
 WORLD = """\
 name: tails
@@ -75,3 +79,50 @@ def test_a_wait_without_mean_or_variance_is_warned_of(alpha, gpus, text):
         assert found["heavy_wait"].startswith(text)
         assert "(service of" not in found["heavy_wait"]
         assert "give `truncate` a `high`, set patience_hours, or compare medians" in found["heavy_wait"]
+
+
+GROWING = """\
+name: grows
+seed: 1
+horizon_days: 365
+workload:
+  jobs:
+    kind: fine_tune
+    arrivals: {law: poisson, mean_hours: 4, growth_percent_per_month: %s}
+    service_hours: 2
+plans:
+  own: {held: {box: {gpus: 1, nodes: 1, usd_per_node_h: 3}}}
+"""
+
+
+def test_a_load_that_outgrows_its_nodes_is_warned_of():
+    # A load of 0.5 grows by 1.06 ^ 12 = 2.01 to 1.01, on average it is 0.72; by 1.05 ^ 12 = 1.8 it is carried.
+    found = {each["code"]: each["text"] for each in warnings(Experiment.of(scenario(GROWING % "6"), 1), 100)}
+    text = "plan `own`: the load grows to 1.01 erlangs at the end of the horizon, 1 GPUs are there: waits are those of"
+    assert found["outgrown"].startswith(text)
+    assert "overload" not in found
+    assert load_at_end(scenario(GROWING % "6")) == pytest.approx(0.5 * 1.06**12, rel=1e-9)
+    for percent, code in (("5", None), ("20", "overload")):
+        codes = {each["code"] for each in warnings(Experiment.of(scenario(GROWING % percent), 1), 100)}
+        assert "outgrown" not in codes
+        assert code is None or code in codes
+
+
+def outcome(bills):
+    lines = np.zeros((len(bills), len(LINES)))
+    lines[:, 0] = bills
+    return Outcome(lines, lines[:, 0], lines[:, 0], lines, lines, {}, {})
+
+
+def test_a_spread_of_one_replication_is_warned_of():
+    even = np.random.default_rng(1).normal(100, 5, 50)
+    assert lopsided({"own": outcome(even)}) == []
+    assert lopsided({"own": outcome(np.full(50, 3.0))}) == []
+    one = np.append(even, 200)
+    told = lopsided({"own": outcome(even), "api": outcome(one)})
+    assert [each["code"] for each in told] == ["lopsided"]
+    assert re.match(
+        r"plan `api`: one of 51 replications makes \d\d(\.\d)? % of the variance of the bill,", told[0]["text"]
+    )
+    assert told[0]["text"].endswith("so its interval is too narrow; give more --reps")
+    assert lopsided({"api": outcome(one[-19:])}) == []

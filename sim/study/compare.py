@@ -12,12 +12,13 @@ from sim.scenario.arrivals import mean_rate
 from sim.scenario.tails import tail_warnings
 from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome
-from sim.study.waits import tail_of_waits, waits_for_ever
+from sim.study.waits import load_at_end, tail_of_waits, waits_for_ever
 from sim.units import SECONDS_PER_HOUR, Floats
 
 _LATE = 0.05
 _CUT_ABOVE = 0.01
 _PREEMPTED_ABOVE = 0.05
+_LOPSIDED_ABOVE, _LOPSIDED_FROM = 0.5, 20
 _ROUNDING = 1e-12  # relative: bills that differ by less differ by the rounding of floats
 
 
@@ -160,7 +161,14 @@ def _plan_warnings(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 
 def _wait_warnings(scenario: Scenario, name: str, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Warn of waits that have no mean, or no variance, however long they are looked at."""
+    """Warn of waits that have no mean, or no variance, however long they are looked at; of a queue that outgrows."""
+    usable, at_end = scenario.reachable_gpus(plan), load_at_end(scenario)
+    if waits_for_ever(plan) and at_end and usable and overload(scenario, plan) is None and at_end >= usable:
+        text = f"the load grows to {at_end:.3g} erlangs at the end of the horizon, {usable:.4g} GPUs are there"
+        yield (
+            "outgrown",
+            f"plan `{name}`: {text}: waits are those of this horizon and no other; shorten it or add nodes",
+        )
     found = tail_of_waits(scenario, plan)
     if found is None or found[1] > 2:
         return
@@ -312,6 +320,31 @@ def warnings(experiment: Experiment, replications: int) -> list[dict[str, str]]:
         text = f"percentiles of the bill have no interval: p95 needs {needed} replications, got {replications}"
         found.append(("few_replications", text))
     return [{"code": code, "text": text} for code, text in found]
+
+
+def _largest_share(values: Floats) -> float:
+    """Tell how much of the sum of squares about the mean the largest part is; 0 where there are too few to tell."""
+    squares = np.square(values - values.mean())
+    total = float(squares.sum())
+    if len(values) < _LOPSIDED_FROM or total <= (_ROUNDING * float(values.mean())) ** 2 * len(values):
+        return 0.0
+    return float(squares.max()) / total
+
+
+def lopsided(outcomes: dict[str, Outcome]) -> list[dict[str, str]]:
+    """Warn of bills and waits whose spread is that of one replication: the next such would move mean and interval."""
+    found = []
+    for name, outcome in outcomes.items():
+        told = {"the bill": outcome.bills}
+        for class_name, each in outcome.classes.items():
+            if "wait" in each.layout.sums:
+                told[f"the waits of class `{class_name}`"] = each.total("wait")
+        for what, values in told.items():
+            if (part := _largest_share(values)) > _LOPSIDED_ABOVE:
+                text = f"one of {len(values)} replications makes {100 * part:.3g} % of the variance of {what}"
+                advice = "so its interval is too narrow; give more --reps"
+                found.append({"code": "lopsided", "text": f"plan `{name}`: {text}, {advice}"})
+    return found
 
 
 def cut_short(scenario: Scenario, outcomes: dict[str, Outcome]) -> list[dict[str, str]]:

@@ -91,7 +91,7 @@ def chosen(found: Json, keys: Sequence[str]) -> dict[str, Estimate]:
     return picked
 
 
-def _wanted(goal: Goal, estimates: list[Estimate], replications: int) -> int:
+def wanted(goal: Goal, estimates: list[Estimate], replications: int) -> int:
     """Tell how many replications it takes, as far as can be seen; as many as there are when it is done or hopeless."""
     short = [each for each in estimates if not is_precise(each, goal.precision, replications)]
     hopeless = replications >= _HOPELESS and any(not each.value for each in short)
@@ -162,13 +162,13 @@ def run_until(
     goal.check()
     check_how(seed, jobs, engine)
     experiment = Experiment.of(scenario, chosen_seed(scenario, seed), engine)
-    done, wanted, outcomes = 0, LEAST_REPLICATIONS, dict[str, Outcome]()
+    done, enough, outcomes = 0, LEAST_REPLICATIONS, dict[str, Outcome]()
     with pool(jobs) as executor:
-        while wanted > done:
-            more = experiment.all(wanted, mapper(executor, progress), first=done)
+        while enough > done:
+            more = experiment.all(enough, mapper(executor, progress), first=done)
             outcomes = {name: Outcome.joined([outcomes[name], more[name]]) for name in more} if done else more
-            done, found = wanted, result(experiment, outcomes, mapper=mapper(executor))
+            done, found = enough, result(experiment, outcomes, mapper=mapper(executor))
             estimates = chosen(found, goal.keys)
-            wanted = _wanted(goal, list(estimates.values()), done)
+            enough = wanted(goal, list(estimates.values()), done)
     told = _told(goal, estimates, done)
     return Study(scenario, done, experiment, outcomes, found | {"precision": told})

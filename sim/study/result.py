@@ -10,7 +10,15 @@ import numpy as np
 from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
 from sim.money import BUSY, LINES, PRODUCTIVE
 from sim.study.api_result import class_result, plan_result
-from sim.study.compare import cut_short, paired_differences, probability_cheapest, serving_load, unfit, warnings
+from sim.study.compare import (
+    cut_short,
+    lopsided,
+    paired_differences,
+    probability_cheapest,
+    serving_load,
+    unfit,
+    warnings,
+)
 from sim.study.elastic import nodes_result
 from sim.study.fold import Fold
 from sim.study.fold_requests import DURATIONS, SERVERS
@@ -277,7 +285,7 @@ def result(
         "price_date": scenario.price_date,
         "allocation": {"rule": scenario.allocation.rule, "window_days": float(scenario.allocation.window_days)},
         "inputs": [asdict(entry) for entry in scenario.inputs()],
-        "warnings": warnings(experiment, replications) + cut_short(scenario, outcomes),
+        "warnings": warnings(experiment, replications) + cut_short(scenario, outcomes) + lopsided(outcomes),
         "plans": plans,
         "comparison": {
             "cheapest": min(eligible, key=lambda name: float(bills[name].mean()), default=None),

@@ -5,11 +5,27 @@ import math
 from sim.scenario import Plan, Scenario
 from sim.scenario.tails import tail_index
 
+_MOST_EXPONENT = 600.0  # far beyond what fits into memory
+
 
 def waits_for_ever(plan: Plan) -> bool:
     """Tell whether all jobs of a plan wait for its nodes, however long."""
     queue = plan.maximum_nodes != 0 and plan.tunes_on_nodes and not plan.frictionless
     return queue and plan.patience_hours is None and plan.queue_limit is None
+
+
+def load_at_end(scenario: Scenario) -> float | None:
+    """Offered load of all fine-tunes in GPUs when the clock stops, grown until then; None where it is not known.
+
+    Patterns count by their mean, growth of the parts of a superposition is left out.
+    """
+    total = 0.0
+    for each in scenario.tunes.values():
+        work, law = each.mean_gpu_hours, each.arrivals
+        if work is None or law is None:
+            return None
+        total += work * law.jobs_per_hour * math.exp(min(_MOST_EXPONENT, law.growth * scenario.horizon_hours))
+    return total
 
 
 def spare_places(scenario: Scenario, plan: Plan) -> int | None:

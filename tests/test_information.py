@@ -137,3 +137,7 @@ class TestInformation:
         found = information({"a": draws[0]}, npv, 6, 0.95)
         assert found.inputs[0].usd == found.perfect
         assert found.perfect == Lacking(None, n=99, reason="needs at least 100 futures, got 99")
+
+    def test_nothing_ranked_gives_no_number(self):
+        found = information({"a": [1.0] * 200}, np.empty((200, 0)), 6, 0.95)
+        assert found.perfect == Lacking(None, n=200, reason="no strategy is ranked")

@@ -163,6 +163,18 @@ class TestMatters:
         assert strategies_of(world()) == ("hired", "api")
         assert strategies_of(world(decision={"strategies": {"one": {"plan": "api"}}})) == ("one",)
 
+    def test_nobody_does_the_work(self):
+        """A day brings one job of some 60 h: the bill is that of the node, whatever they take."""
+        values = read_text(WORLD, "x").values
+        values["workload"]["tuning"]["hours_per_million_tokens"] = {"p10": 40, "p90": 90}
+        values["plans"] = {"own": {"held": {"node": {"gpus": 8, "usd_per_node_h": 20, "nodes": 1}}}}
+        values["decision"] = {"months": 10}
+        found = matters(build(Tree(values, file="x")), futures=10, replications=1, points=16, jobs=1)
+        told = matters_text(found.result)
+        assert "No input by itself moves the present value of `own`.\nWith all inputs central no strategy does" in told
+        assert "It cannot be told which input is best measured first: no strategy is ranked." in told
+        assert tornado_of(found).texts[0].get_text() == "No uncertain input moves the present value of own"
+
 
 class TestWords:
     def test_answer(self, found):

@@ -77,13 +77,20 @@ def information(values: Mapping[str, Iterable[Value]], npv: Floats, seed: int, c
     Information
         All intervals cover sampling of the futures, not the replications within a future.
     """
-    futures = len(npv)
-    if futures < LEAST_FUTURES:
-        nothing = Lacking(None, n=futures, reason=f"needs at least {LEAST_FUTURES} futures, got {futures}")
+    if (reason := _lacks(npv)) is not None:
+        nothing = Lacking(None, n=len(npv), reason=reason)
         return Information(nothing, tuple(Worth(key, nothing) for key in values))
-    weights = stream(seed, 0, "decision/information").exponential(size=(_DRAWS, futures))
+    weights = stream(seed, 0, "decision/information").exponential(size=(_DRAWS, len(npv)))
     found = [Worth(key, partial(each, npv, weights, confidence)) for key, each in values.items()]
     return Information(perfect(npv, confidence), tuple(sorted(found, key=_most)))
+
+
+def _lacks(npv: Floats) -> str | None:
+    """Say why nothing can be told, where that is so."""
+    futures, strategies = npv.shape
+    if not strategies:
+        return "no strategy is ranked"
+    return f"needs at least {LEAST_FUTURES} futures, got {futures}" if futures < LEAST_FUTURES else None
 
 
 def _most(worth: Worth) -> tuple[float, float]:

@@ -45,7 +45,10 @@ def _answer(result: Json) -> Iterator[str]:
     """Say which input moves the money most, which ones change the choice, and which is best measured first."""
     swung = {key: each for key, each in result["inputs"].items() if each["swing_usd"] is not None}
     key, most = max(swung.items(), key=lambda item: float(item[1]["swing_usd"].value))
-    yield f"`{key}` moves {_measured(result)} most: by {with_interval(most['swing_usd'])} USD."
+    if not most["swing_usd"].value:
+        yield f"No input by itself moves {_measured(result)}."
+    else:
+        yield f"`{key}` moves {_measured(result)} most: by {with_interval(most['swing_usd'])} USD."
     flips = [f"`{key}`" for key, each in swung.items() if each["flips"]]
     cheapest = result["cheapest_at_centre"]
     if cheapest is None:
@@ -67,7 +70,7 @@ def _first(result: Json) -> str:
     """Say which input is best measured first, or why nobody can tell."""
     perfect = result["worth_of_knowing_all_usd"]
     if isinstance(perfect, Lacking):
-        return f"Not enough data to tell which input is best measured first: {perfect.reason}."
+        return f"It cannot be told which input is best measured first: {perfect.reason}."
     key, best = max(result["inputs"].items(), key=lambda item: float(item[1]["worth_usd"].value or 0.0))
     if not best["worth_usd"].value:
         return "Knowing any one input beforehand would spare nothing: the choice would stay the same."

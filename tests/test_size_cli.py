@@ -33,7 +33,7 @@ def test_the_text_says_the_setting_how_sure_and_why(world):
     status, out, err = here("size", "w.yaml", "--plan", "own", "--wait-p95", "0.4", cwd=world)
     assert status == 0
     assert "Cheapest setting that does the work: held.gpu.nodes 2, 720 [720, 720] USD." in out
-    assert "Sure: each setting beside it costs more or misses a level." in out
+    assert "Sure: each setting it was held against costs more or misses a level." in out
     assert "Run it with --set plans.own.held.gpu.nodes=2" in out
     assert "held.gpu.nodes 1: 50 % [" in out
     assert "of `jobs` wait longer than 0.4 h, and at most 5 % may; wait p95 0.5 [0.5, 0.5] h." in out

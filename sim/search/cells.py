@@ -13,6 +13,7 @@ from sim.faults import InputError
 from sim.scenario import Scenario
 from sim.search.choices import Box, Point, Setting, scenario_at
 from sim.search.levels import Judged, Kept, Level, excess, judge
+from sim.search.neighbours import beside
 from sim.study.compare import difference
 from sim.study.simulate import Experiment, Outcome
 from sim.units import Floats
@@ -112,6 +113,8 @@ class Bench:
         May be that of a thread pool.
     tell : callable
         Is told what is simulated.
+    rivals : tuple of tuple of int
+        Settings further off that are compared with the best like those beside it.
     """
 
     scenario: Scenario
@@ -124,6 +127,7 @@ class Bench:
     tell: Callable[[str], None]
     cells: dict[Point, Cell] = field(default_factory=dict)
     jobs_expected: float = 0.0
+    rivals: tuple[Point, ...] = ()
 
     def cell(self, at: Point) -> Cell:
         """Give a setting as far as it was simulated; made ready when it is asked for first."""
@@ -173,6 +177,11 @@ class Bench:
         if ready is None:
             raise LookupError("a setting that cannot be is not simulated")
         return ready.piece(replications)[self.plan]
+
+    def contenders(self, at: Point) -> list[Point]:
+        """List the settings beside one, and the rivals further off."""
+        around = beside(at, self.box)
+        return [*around, *(each for each in self.rivals if each != at and each not in around)]
 
     def order(self, at: Point, replications: int) -> Order:
         """Rank a setting by its first replications."""

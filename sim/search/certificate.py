@@ -17,7 +17,6 @@ from sim.estimate import Estimate, mean
 from sim.search.cells import Bench, Cell
 from sim.search.choices import Point, Setting
 from sim.search.levels import MISSED, UNSURE, Judged
-from sim.search.neighbours import beside
 
 _ENOUGH: Final = 30
 """Replications from which on an interval of a difference is trusted: bills are skewed, for bad paths are rare."""
@@ -140,7 +139,7 @@ class Rules:
 
 def certify(bench: Bench, at: Point, rules: Rules) -> Certificate:
     """Hold a setting against all settings beside it, by what is simulated so far."""
-    around, best = beside(at, bench.box), bench.cell(at)
+    around, best = bench.contenders(at), bench.cell(at)
     confidence = rules.each(len(around) + 1)
     own = best.judged(bench.levels, best.replications, confidence)
     found = tuple(_neighbour(bench, place, best, confidence, rules) for place in around)

@@ -3,25 +3,59 @@
 All settings see the same sample paths, so a setting is compared with its neighbour replication by replication.
 """
 
+import itertools
+from typing import Final
+
 from sim.search.cells import DOES, FAILS, Bench
 from sim.search.certificate import ALIKE, DEARER, Certificate, Rules, certify
 from sim.search.choices import Point
-from sim.search.neighbours import along, beside, first_steps
+from sim.search.neighbours import Steps, along, first_steps
+
+_LINES: Final = 12
+"""Lines that several keys are looked along, about."""
 
 
-def descend(bench: Bench, start: Point, replications: int) -> Point:
-    """Step to better settings, with half the step wherever there is none; doubles bounds that it comes to lie on."""
-    at, steps = _possible(bench, start), first_steps(bench.box)
+def survey(bench: Bench, start: Point, replications: int) -> Point:
+    """Look for the best setting coarse to fine; of several keys, along the longest one at values of the others.
+
+    A valley may run askew through the keys, or there may be two; the lowest place of each line stays a rival.
+    """
+    lengths = [len(choice.values) for choice in bench.box.choices]
+    longest = lengths.index(max(lengths))
+    if len(lengths) == 1:
+        return descend(bench, start, replications, first_steps(bench.box))
+    most = max(2, round(_LINES ** (1 / (len(lengths) - 1))))
+    places = [[start[k]] if k == longest else _spread(length, most) for k, length in enumerate(lengths)]
+    along_it = tuple(step if k == longest else 0 for k, step in enumerate(first_steps(bench.box)))
+    lowest = [descend(bench, line, replications, along_it) for line in itertools.product(*places)]
+    bench.rivals = tuple(dict.fromkeys(lowest))
+    best = min(lowest, key=lambda at: bench.order(at, replications))
+    return descend(bench, best, replications, first_steps(bench.box))
+
+
+def _spread(length: int, most: int) -> list[int]:
+    """Choose at most so many places, evenly, both ends among them."""
+    count = min(length, most)
+    return [round(k * (length - 1) / (count - 1)) for k in range(count)] if count > 1 else [0]
+
+
+def descend(bench: Bench, start: Point, replications: int, steps: Steps) -> Point:
+    """Step to better settings, with half the step wherever there is none; doubles bounds that it comes to lie on.
+
+    A key with a step of 0 stays as it is.
+    """
+    at = _possible(bench, start)
     while True:
         best = bench.best([at, *along(at, steps, bench.box)], replications)
         if best != at:
             at = best
         elif (grown := bench.box.grown(at)) != bench.box:
-            bench.box, steps = grown, first_steps(grown)
-        elif max(steps) == 1:
+            bench.box, wide = grown, first_steps(grown)
+            steps = tuple(new if step else 0 for new, step in zip(wide, steps, strict=True))
+        elif max(steps) <= 1:
             return at
         else:
-            steps = tuple(max(1, step // 2) for step in steps)
+            steps = tuple((step + 1) // 2 for step in steps)
 
 
 def _possible(bench: Bench, start: Point) -> Point:
@@ -80,7 +114,7 @@ def _best_at(bench: Bench, at: Point, count: int, few: int) -> Point:
 def _rivals(bench: Bench, at: Point, count: int, few: int) -> list[Point]:
     """List the settings beside the best that can be, and do not cost too much whatever comes; simulate them."""
     kind, usd, _ = bench.order(at, count)
-    possible = [each for each in beside(at, bench.box) if bench.cell(each).ready is not None]
+    possible = [each for each in bench.contenders(at) if bench.cell(each).ready is not None]
     wanted = [each for each in possible if kind != DOES or bench.cell(each).floor_usd <= usd]
     bench.simulate(wanted, few)
     return wanted

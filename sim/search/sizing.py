@@ -12,7 +12,7 @@ from sim.search.cells import DOES, Bench, Cell
 from sim.search.certificate import Certificate, Neighbour, Rules
 from sim.search.choices import Box, Setting, alone, by_load, given, start
 from sim.search.levels import Availability, Judged, levels
-from sim.search.race import descend, race
+from sim.search.race import race, survey
 from sim.study.compare import warnings
 from sim.study.result import SCHEMA, Json
 from sim.study.study import MOST_REPLICATIONS, check_how, check_replications, draw_seed, mapper, pool
@@ -196,7 +196,8 @@ def size(
     Notes
     -----
     A step is to the next value of a key. The certificate holds against all settings one step away in one key, or in
-    two at once; where the bill is no valley in the keys, a better setting may lie further off.
+    two at once, and, where several keys are chosen, against the best along the longest key at some twelve values of
+    the others; where the bill is no valley in between, a better setting may lie further off.
     """
     check_how(seed, jobs, engine)
     asked, wanted = promised(scenario, wait_p95_hours, ttft_p95_s), available(availability, within_hours)
@@ -206,7 +207,7 @@ def size(
     chosen = int(next(value for value in (seed, asked.seed, draw_seed()) if value is not None))
     with pool(jobs) as executor:
         bench = Bench(asked, plan, box, levels(asked, wanted), chosen, engine, mapper(executor), tell)
-        at = descend(bench, start(asked, plan, box), rules.first)
+        at = survey(bench, start(asked, plan, box), rules.first)
         if bench.cell(at).ready is None:
             raise InputError.one("--choose", f"leaves no plan that can be: {bench.cell(at).refusal}")
         at, found = race(bench, at, rules)

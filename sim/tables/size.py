@@ -58,7 +58,11 @@ def _sure(result: Json) -> str:
     if result["sure"]:
         kinds = dict.fromkeys(each["verdict"] for each in result["neighbours"])
         words = [text for verdict, text in _REASONS.items() if verdict in kinds]
-        return f"Sure: each setting beside it {' or '.join(words)}." if words else "Sure: it has no setting beside it."
+        return (
+            f"Sure: each setting it was held against {' or '.join(words)}."
+            if words
+            else "Sure: it has no setting beside it."
+        )
     doubts = [_level_doubt(each) for each in result["levels"] if each["verdict"] != "met"]
     doubtful = [each for each in result["neighbours"] if each["verdict"] == "not sure"]
     doubts += [f"of {_setting(each['setting'], result)}: {each['reason']}" for each in doubtful]

@@ -181,6 +181,15 @@ def title(rows: list[Flip]) -> str:
     )
 
 
+def pair_title(pair: sim.Frontier) -> str:
+    """Say how far the staff moves the speed that turns the verdict."""
+    least, most = (pair.rows[k].crossings[0].at.scaled(1 / AT_RATE).value or 0.0 for k in (0, -1))
+    return (
+        f"At 90 % utilization the node needs {plain(least)} times the article's speed without an engineer, "
+        f"{plain(most)} times with one"
+    )
+
+
 def csv_text(rows: list[Flip], footnote: list[Rise]) -> str:
     """Write both tables as CSV."""
     out = io.StringIO()
@@ -214,7 +223,7 @@ def main() -> None:
     drawn = sim.charts.flips([row.move for row in rows], title(rows), source)
     write(folder / "what_flips_the_article.csv", csv_text(rows, footnote))
     files = [*sim.charts.save(drawn, folder, "what_flips_the_article")]
-    files += sim.charts.save(sim.charts.frontier_curve(fast, pair.result), folder, "speed_and_staff")
+    files += sim.charts.save(sim.charts.frontier_curve(fast, pair.result, pair_title(pair)), folder, "speed_and_staff")
     print("\nwrote", *files, folder / "what_flips_the_article.csv")
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.special import stdtrit
-from studies import HYBRID, RATE, plain
+from studies import CHAT, HYBRID, RATE, plain
 from test_theory import ORACLES
 from worlds import scenario
 
@@ -125,6 +125,23 @@ class TestClosedForms:
             for jobs in (1, 3)
         )
         assert one == three
+
+
+def test_requests_by_the_second_and_the_reference_engine():
+    ready = scenario(CHAT, {"plans.own.held.gpu.usd_per_node_h": 0.7})
+    key = "workload.chat.arrivals.rate_per_second"
+    found = sim.break_even(ready, key, (0.5, 6), ["own", "api"], replications=3, most_replications=3)
+    crossing = only(found, "own", "api")
+    grid = sim.sweep(ready, {key: [crossing.between[0], 6]}, 3)
+    apart = [(cell.bills["own"] - cell.bills["api"]).mean() for cell in grid.cells]
+    assert abs(apart[0]) < 0.01 * abs(apart[1])
+    price = "plans.api.api.usd_per_job"
+    few = {"replications": 2, "most_replications": 2}
+    kernel, simpy = (
+        only(sim.break_even(priced(**{RATE: 4}), price, (0.5, 10), engine=engine, **few))
+        for engine in ("kernel", "simpy")
+    )
+    assert kernel == simpy
 
 
 def text(found) -> str:
@@ -335,6 +352,12 @@ class TestCurves:
         assert hole.reason.startswith("it changes where not both do the work; not compared: from 2.99")
         never, _ = searched(lambda x: x, unfit=lambda x: "late")
         assert never.reason == "at no value do `a` and `b` do the same work: plan `a`: late"
+
+    def test_a_crossing_at_which_a_plan_is_not_ranked_is_none(self):
+        found, _ = searched(lambda x: x - 5.2, unfit=lambda x: "late" if 5.1 < x < 5.3 else None)
+        assert found.crossings == ()
+        assert found.left_out[-1].low <= 5.2 <= found.left_out[-1].high
+        assert found.reason.startswith("it changes where not both do the work")
 
     def test_a_crossing_just_before_the_edge_is_found(self):
         found, _ = searched(lambda x: x - 5.9, unfit=lambda x: "late" if x > 6 else None)

@@ -77,7 +77,7 @@ def _scale(axes: Axes, moves: Sequence[Move]) -> None:
     """Set the axis of moves up, with room for what is written behind the bars."""
     reach = [each.times.high or each.times.value or 1.0 for each in moves]
     reach += [times for each in moves for times, _ in each.known]
-    ticks(axes, "x", 1.0, 3.5 * max(reach), log=True)
+    ticks(axes, "x", 1.0, 7.0 * max(reach), log=True)
     axes.set_ylim(-0.6, len(moves) - 0.4)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")

@@ -9,7 +9,7 @@ from sim.estimate import Estimate
 from sim.search.crossing import Crossing, Pair, Rules
 from sim.search.difference import Along, Gap
 from sim.search.roots import edge, on_line
-from sim.search.scan import FIRST_LOOK, LeftOut, Stretch, doubtful, look
+from sim.search.scan import FIRST_LOOK, LeftOut, Stretch, doubtful, look, misfit
 from sim.search.span import Span
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import Json
@@ -95,12 +95,24 @@ def compare_all(
 def compare(pair: Pair, values: Sequence[float]) -> Compared:
     """Hold two plans against each other over a range."""
     stretches, left_out = look(pair, values)
-    crossings = [each for stretch in stretches for each in _crossings(pair, stretch)]
+    found = [each for stretch in stretches for each in _crossings(pair, stretch)]
+    crossings = [each for each in found if misfit(pair, _place(each)) is None]
+    left_out += [_unranked(pair, each) for each in found if each not in crossings]
     ties = [each for stretch in stretches for each in _ties(pair, stretch)]
     unsure = [each for stretch in stretches for each in _unsure(stretch)]
     ends = tuple((stretch.gaps[0], stretch.gaps[-1]) for stretch in stretches)
     reason = None if crossings else _reason(pair, stretches, left_out, unsure)
     return Compared((pair.a, pair.b), tuple(crossings), tuple(ties), tuple(unsure), ends, tuple(left_out), reason)
+
+
+def _place(crossing: Crossing) -> float:
+    """Take the value of a crossing."""
+    return float(crossing.at.value or 0.0)
+
+
+def _unranked(pair: Pair, crossing: Crossing) -> LeftOut:
+    """Leave a crossing out at which not both plans do the work, though they do on either side."""
+    return LeftOut(*crossing.between, *(misfit(pair, _place(crossing)) or ("", "")), None)
 
 
 def _crossings(pair: Pair, stretch: Stretch) -> list[Crossing]:

@@ -16,8 +16,8 @@ BREAK_EVEN_HEAD = [
 
 
 def place(value: float | None) -> str:
-    """Write a value of a key: four digits, five from 1,000 on."""
-    return "n/a" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.5g}"
+    """Write a value of a key in four digits, its whole part in full."""
+    return _digits(4, value)
 
 
 def interval(at: Estimate) -> str:
@@ -29,7 +29,9 @@ def interval(at: Estimate) -> str:
 
 
 def _digits(count: int, value: float | None) -> str:
-    return "n/a" if value is None else f"{value:,.{count}g}"
+    if value is None:
+        return "n/a"
+    return f"{value:,.0f}" if 10**count <= abs(value) < 1e15 else f"{value:,.{count}g}"
 
 
 def _row(pair: Json, crossing: Json) -> list[str]:

@@ -11,10 +11,9 @@ takes the jobs of one run for independent.
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,14 @@ from sim.study.precise import Goal, chosen, wanted
 from sim.study.result import result
 from sim.study.simulate import Experiment, Outcome
 from sim.study.steady import bins_of, lengthened, means, of_blocks, warm_ups
-from sim.study.study import mapper, threads
+from sim.study.study import threads
 from sim.tables import as_csv, grid_text, number
 
 CONFIDENCE, SEED = 0.95, 20261123
 OF_MEANS, OF_PERCENTILES, AT_LEAST, MUST_FAIL = (0.93, 0.97), (0.92, 0.98), (0.92, 1.0), (0.0, 0.5)
+
+_ON_A_BENCH = 25
+"""Studies whose replications are in memory at one time, for each thread."""
 
 _ENOUGH = 1000
 """Studies of which a coverage is known to +- 1.5 %."""
@@ -136,17 +138,17 @@ def part(outcome: Outcome, first: int, last: int) -> Outcome:
 
 @dataclass(frozen=True)
 class Bench:
-    """Many studies of one world, drawn at once and cut apart: each has replications of its own."""
+    """Some studies of one world, drawn at once and cut apart: each has replications of its own."""
 
     ready: Experiment
     outcomes: dict[str, Outcome]
     each: int
 
     @classmethod
-    def of(cls, scenario: Scenario, studies: int, each: int, executor: ThreadPoolExecutor) -> "Bench":
-        """Run so many replications for each of so many studies."""
-        ready = Experiment.of(scenario, SEED)
-        return cls(ready, ready.all(studies * each, mapper(executor)), each)
+    def some(cls, ready: Experiment, studies: range, each: int) -> "Bench":
+        """Run so many replications for each of some studies."""
+        outcomes = ready.all(studies.stop * each, first=studies.start * each)
+        return cls(ready, outcomes, each)
 
     def study(self, number: int, replications: int) -> dict[str, Any]:
         """Give the whole result of one study, of its first replications."""
@@ -167,48 +169,79 @@ class Bench:
         return found[0]
 
 
-Each = Callable[[Callable[[int], Any]], list[Any]]
-"""Does something with the number of each study, on all processors."""
+Each = Callable[[Callable[[int], Any], Sequence[int]], list[Any]]
+"""Does something with each of some numbers, on all processors."""
 
 
-def of_bills(studies: int, each: Each, executor: ThreadPoolExecutor) -> Iterator[Claim]:
+def studied(
+    scenario: Scenario, studies: int, replications: int, each: Each, work: Callable[[Bench, int], list[Estimate]]
+) -> list[tuple[Estimate, ...]]:
+    """Do something with each study of a world, a bench of them at a time; give each kind of estimate by itself."""
+    ready = Experiment.of(scenario, SEED)
+    starts = range(0, studies, _ON_A_BENCH)
+
+    def on_a_bench(start: int) -> list[list[Estimate]]:
+        mine = range(start, min(start + _ON_A_BENCH, studies))
+        bench = Bench.some(ready, mine, replications)
+        return [work(bench, place) for place in range(len(mine))]
+
+    return list(zip(*(row for rows in each(on_a_bench, starts) for row in rows), strict=True))
+
+
+def of_bills(studies: int, each: Each) -> Iterator[Claim]:
     """Check intervals of bills: their mean, their percentiles, who is cheapest, and means run until precise."""
-    middle = brentq(lambda usd: bill_up_to(usd) - 0.7, 1.0, 3 * JOBS * USD)
-    bench = Bench.of(api_world(middle), studies, 320, executor)
+    fixed, truth = (brentq(lambda usd, p=p: bill_up_to(usd) - p, 1.0, 3 * JOBS * USD) for p in (0.7, 0.95))
     mean, p95, chance = "plans.api.bill_usd.total", "plans.api.bill_percentiles_usd.p95", "probability_cheapest.api"
-    source = "compound Poisson"
-    found = each(lambda number: bench.estimates(number, 20, (mean,)))
-    yield Claim("mean bill, 20 replications: t", JOBS * USD, source, [row[0] for row in found], OF_MEANS)
-    found = each(lambda number: bench.estimates(number, 100, (p95, chance)))
-    truth = brentq(lambda usd: bill_up_to(usd) - 0.95, 1.0, 3 * JOBS * USD)
-    claim = "p95 of bills, 100 replications: order statistics"
-    yield Claim(claim, truth, source, [row[0] for row in found], OF_PERCENTILES)
-    claim = "P(cheapest), 100 replications: Wilson"
-    yield Claim(claim, 0.7, source, [row[1] for row in found], AT_LEAST)
-    for precision in (0.10, 0.05):
-        goal = Goal(precision, (mean,), most=bench.each)
-        found = each(partial(bench.until, goal=goal))
-        yield Claim(f"mean bill, run until {precision:.0%}", JOBS * USD, source, found, OF_MEANS)
+
+    def work(bench: Bench, number: int) -> list[Estimate]:
+        until = [bench.until(number, Goal(precision, (mean,), most=bench.each)) for precision in (0.1, 0.05)]
+        return [*bench.estimates(number, 20, (mean,)), *bench.estimates(number, 100, (p95, chance)), *until]
+
+    found = studied(api_world(fixed), studies, 320, each, work)
+    rows = (
+        ("mean bill, 20 replications: t", JOBS * USD, OF_MEANS),
+        ("p95 of bills, 100 replications: order statistics", truth, OF_PERCENTILES),
+        ("P(cheapest), 100 replications: Wilson", 0.7, AT_LEAST),
+        ("mean bill, run until 10 %", JOBS * USD, OF_MEANS),
+        ("mean bill, run until 5 %", JOBS * USD, OF_MEANS),
+    )
+    for (what, value, asked), estimates in zip(rows, found, strict=True):
+        yield Claim(what, value, "compound Poisson", list(estimates), asked)
 
 
-def of_jobs(studies: int, each: Each, executor: ThreadPoolExecutor) -> Iterator[Claim]:
+def of_jobs(studies: int, each: Each) -> Iterator[Claim]:
     """Check intervals over jobs: waits in a queue, costs of jobs."""
-    bench = Bench.of(queue_world(), studies, 20, executor)
-    own, rent = (
-        "plans.{}.classes.jobs.{}".format(*names) for names in (("own", "wait_h"), ("rent", "cost_per_job_usd"))
-    )
-    keys = (f"{own}.mean", f"{own}.p95", f"{rent}.fully_loaded.mean", f"{rent}.fully_loaded.p95")
-    found = each(lambda number: bench.estimates(number, 20, keys))
+    own, rent = "plans.own.classes.jobs.wait_h", "plans.rent.classes.jobs.cost_per_job_usd.fully_loaded"
+    keys = (f"{own}.mean", f"{own}.p95", f"{rent}.mean", f"{rent}.p95")
+    found = studied(queue_world(), studies, 20, each, lambda bench, number: bench.estimates(number, 20, keys))
     pace = (1 - LOAD) / SERVICE
-    truths = (LOAD / pace, math.log(LOAD / 0.05) / pace, 3 * SERVICE, 3 * SERVICE * math.log(20))
-    names = (
-        ("mean wait, 20 replications: jackknife", "M/M/1", OF_MEANS),
-        ("p95 of waits over jobs: jackknife of groups", "M/M/1", OF_PERCENTILES),
-        ("mean cost of a job: jackknife", "exponential charge", OF_MEANS),
-        ("p95 of costs over jobs: jackknife of groups", "exponential charge", OF_PERCENTILES),
+    rows = (
+        ("mean wait, 20 replications: jackknife", LOAD / pace, "M/M/1", OF_MEANS),
+        ("p95 of waits over jobs: jackknife of groups", math.log(LOAD / 0.05) / pace, "M/M/1", OF_PERCENTILES),
+        ("mean cost of a job: jackknife", 3 * SERVICE, "exponential charge", OF_MEANS),
+        (
+            "p95 of costs over jobs: jackknife of groups",
+            3 * SERVICE * math.log(20),
+            "exponential charge",
+            OF_PERCENTILES,
+        ),
     )
-    for k, (name, source, asked) in enumerate(names):
-        yield Claim(name, truths[k], source, [row[k] for row in found], asked)
+    for (what, truth, source, asked), estimates in zip(rows, found, strict=True):
+        yield Claim(what, truth, source, list(estimates), asked)
+
+
+def of_break_even(studies: int, each: Each) -> Iterator[Claim]:
+    """Check intervals of the price of a node at which it costs what the API does."""
+    scenario, truth = api_world(), JOBS * USD / HOURS
+    key, between = "plans.own.held.box.usd_per_node_h", (truth / 3, truth * 3)
+
+    def study(number: int) -> Estimate:
+        found = break_even(scenario, key, between, replications=20, most_replications=20, seed=number, jobs=1)
+        crossings = found.pairs[0].crossings
+        return crossings[0].at if len(crossings) == 1 else Estimate(None)
+
+    what = "break-even of a node's price, 20 replications"
+    yield Claim(what, truth, "mean of a compound Poisson bill", each(study, range(studies)), AT_LEAST)
 
 
 def of_long_runs(studies: int, each: Each) -> Iterator[Claim]:
@@ -227,7 +260,7 @@ def of_long_runs(studies: int, each: Each) -> Iterator[Claim]:
         keys = ("wait_h", "in_system", "busy_gpus", "cost_per_job_usd")
         return [*(found[key].estimate for key in keys), naive]
 
-    found = each(study)
+    found = each(study, range(studies))
     wait, rate = load * SERVICE / (1 - load), load / SERVICE
     design = "5 x 20,000 jobs"
     names = (("wait", wait), ("number in system", rate * (wait + SERVICE)), ("busy GPUs", load), ("cost", 3 / rate))
@@ -238,29 +271,15 @@ def of_long_runs(studies: int, each: Each) -> Iterator[Claim]:
     yield Claim(what, wait, "M/M/1", [row[4] for row in found], MUST_FAIL)
 
 
-def of_break_even(studies: int, each: Each) -> Iterator[Claim]:
-    """Check intervals of the price of a node at which it costs what the API does."""
-    scenario, truth = api_world(), JOBS * USD / HOURS
-    key, between = "plans.own.held.box.usd_per_node_h", (truth / 3, truth * 3)
-
-    def study(number: int) -> Estimate:
-        found = break_even(scenario, key, between, replications=20, most_replications=20, seed=number, jobs=1)
-        crossings = found.pairs[0].crossings
-        return crossings[0].at if len(crossings) == 1 else Estimate(None)
-
-    what = "break-even of a node's price, 20 replications"
-    yield Claim(what, truth, "mean of a compound Poisson bill", each(study), AT_LEAST)
-
-
 def claims(studies: int, jobs: int = 0) -> Iterator[Claim]:
     """Check all kinds of intervals on so many studies each."""
     with ThreadPoolExecutor(threads(jobs)) as executor:
 
-        def each(work: Callable[[int], Any]) -> list[Any]:
-            return list(executor.map(work, range(studies)))
+        def each(work: Callable[[int], Any], numbers: Sequence[int]) -> list[Any]:
+            return list(executor.map(work, numbers))
 
-        yield from of_bills(studies, each, executor)
-        yield from of_jobs(studies, each, executor)
+        yield from of_bills(studies, each)
+        yield from of_jobs(studies, each)
         yield from of_break_even(studies, each)
         yield from of_long_runs(studies, each)
 

@@ -54,7 +54,7 @@ def test_a_stricter_promise_takes_no_fewer_nodes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["size_for_slo.py", "--quick", "--out", str(tmp_path)])
     slo.main()
     assert "instead of 12 h cost" in capsys.readouterr().out
-    rows = list(csv.DictReader((tmp_path / "size_for_slo.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "size_for_slo.csv").read_text().splitlines()))
     assert len(rows) == 10
     for comes in ("at random", "in bursts"):
         nodes = [int(row["nodes"]) for row in rows if row["work"] == "fine-tunes" and row["comes"] == comes]

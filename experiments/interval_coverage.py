@@ -21,12 +21,12 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, pdtr
 
-from sim.estimate import Estimate, share
+from sim.estimate import Estimate, mean, share
 from sim.files import output_folder, write
 from sim.scenario import Scenario, Tree, build
 from sim.search.break_even import break_even
 from sim.study.fold import Fold
-from sim.study.precise import Goal, chosen, wanted
+from sim.study.precise import LEAST_REPLICATIONS, Goal, chosen, wanted
 from sim.study.result import result
 from sim.study.simulate import Experiment, Outcome
 from sim.study.steady import bins_of, lengthened, means, of_blocks, warm_ups
@@ -160,13 +160,14 @@ class Bench:
         """Look up some estimates of one study."""
         return list(chosen(self.study(number, replications), keys).values())
 
-    def until(self, number: int, goal: Goal) -> Estimate:
-        """Do what ``run_until`` does, with the replications of one study."""
-        done, more = 0, 10
-        while more > done:
-            done, found = more, self.estimates(number, more, goal.keys)
-            more = min(self.each, wanted(goal, found, done))
-        return found[0]
+    def until(self, number: int, plan: str, precision: float) -> Estimate:
+        """Estimate a plan's mean bill as ``run_until`` does, with the replications of one study."""
+        bills = self.outcomes[plan].bills[number * self.each : (number + 1) * self.each]
+        done, enough, goal = 0, LEAST_REPLICATIONS, Goal(precision, most=self.each)
+        while enough > done:
+            done, found = enough, mean(bills[:enough], CONFIDENCE)
+            enough = wanted(goal, [found], done)
+        return found
 
 
 Each = Callable[[Callable[[int], Any], Sequence[int]], list[Any]]
@@ -191,11 +192,11 @@ def studied(
 def of_bills(studies: int, each: Each) -> Iterator[Claim]:
     """Check intervals of bills: their mean, their percentiles, who is cheapest, and means run until precise."""
     fixed, truth = (brentq(lambda usd, p=p: bill_up_to(usd) - p, 1.0, 3 * JOBS * USD) for p in (0.7, 0.95))
-    mean, p95, chance = "plans.api.bill_usd.total", "plans.api.bill_percentiles_usd.p95", "probability_cheapest.api"
+    bill, p95, chance = "plans.api.bill_usd.total", "plans.api.bill_percentiles_usd.p95", "probability_cheapest.api"
 
     def work(bench: Bench, number: int) -> list[Estimate]:
-        until = [bench.until(number, Goal(precision, (mean,), most=bench.each)) for precision in (0.1, 0.05)]
-        return [*bench.estimates(number, 20, (mean,)), *bench.estimates(number, 100, (p95, chance)), *until]
+        until = [bench.until(number, "api", precision) for precision in (0.1, 0.05)]
+        return [*bench.estimates(number, 20, (bill,)), *bench.estimates(number, 100, (p95, chance)), *until]
 
     found = studied(api_world(fixed), studies, 320, each, work)
     rows = (

@@ -51,7 +51,7 @@ def test_a_study_cut_from_a_bench_is_a_study(coverage):
 def test_a_bench_runs_until_precise_as_a_run_does(coverage):
     world, goal = coverage.api_world(), Goal(0.1, ("plans.api.bill_usd.total",), most=320)
     bench = coverage.Bench.some(Experiment.of(world, coverage.SEED), range(1), 320)
-    assert bench.until(0, goal) == run_until(world, goal, jobs=1).result["plans"]["api"]["bill_usd"]["total"]
+    assert bench.until(0, "api", 0.1) == run_until(world, goal, jobs=1).result["plans"]["api"]["bill_usd"]["total"]
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def future(decision=None, prices=None, events=None, settings=None) -> Future:
     made = scenario(TEXT, settings) if settings else plain()
     made = made.model_copy(update={"decision": Decision(months=MONTHS, **(decision or {}))})
     paths = {kind: np.ones(MONTHS) for kind in PRICE_KINDS} | (prices or {})
-    return Future(0, made, {}, paths, events or {})
+    return Future(0, made, {}, paths, paths, events or {})
 
 
 def found(strategy=None, unfit=None, **more):

@@ -79,8 +79,8 @@ def flows(future: Future, world: Mapping[str, Months]) -> dict[str, Flow]:
 def flow(future: Future, strategy: Strategy, world: Mapping[str, Months]) -> Flow:
     """Follow one strategy through one future."""
     months = len(future.prices["api"])
-    way = course(strategy, future.prices, future.events, months)
-    held = held_schedule(future.scenario, way.stretches, future.prices, months)
+    way = course(strategy, future.openings, future.events, months)
+    held = held_schedule(future, way.stretches)
     used = _used(future, way, world)
     fixed, by_use = held.cost + held.stranded + way.switching, used.sum(axis=0)
     return Flow(

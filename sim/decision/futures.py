@@ -5,7 +5,7 @@ Not here: what plans cost in one (``worlds``, ``cash``).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 from typing import Final
@@ -39,7 +39,10 @@ class Future:
     values : dict
         By dotted key, what each uncertain number turns out to be.
     prices : dict of float64[months]
-        By kind, the factor on today's price in each month; month 0 is the first. 1 where no path is stated.
+        By kind, the factor on today's price in each month, for what is paid by use; month 0 is the first. 1 where no
+        path is stated.
+    openings : dict of float64[months]
+        The same at the beginning of each month, for what is bought then and for who decides then; month 0 is today.
     events : dict
         By name, the month (from 0, fractions count) at which it happens; None: not within the span.
     """
@@ -48,6 +51,7 @@ class Future:
     scenario: Scenario
     values: dict[str, Scalar]
     prices: dict[str, Floats] = field(repr=False)
+    openings: dict[str, Floats] = field(repr=False)
     events: dict[str, float | None]
 
 
@@ -169,10 +173,13 @@ def _made(scenario: Scenario, values: dict[str, Scalar], course: Course, number:
         for name, event in decision.events.items()
     }
     prices: dict[str, Floats] = {kind: np.ones(months) for kind in PRICE_KINDS}
+    openings = dict(prices)
     for kind, path in decision.prices.items():
         steps = [] if path.steps is None else course.steps(kind, path.steps, months)
-        prices[kind] = _factors(path, months, steps, events)
-    return Future(number, plain.model_copy(update={"decision": decision}), values, prices, events)
+        rises = _rises(path, events, months)
+        prices[kind] = _factors(path, [month + 0.5 for month in range(months)], steps, math.floor(rises))
+        openings[kind] = _factors(path, range(months), steps, rises)
+    return Future(number, plain.model_copy(update={"decision": decision}), values, prices, openings, events)
 
 
 def _with(scenario: Scenario, values: dict[str, Scalar], number: int) -> Scenario:
@@ -195,21 +202,22 @@ def _decision(scenario: Scenario) -> tuple[Decision, int]:
     return decision, int(decision.months or 0)
 
 
-def _factors(path: PricePath, months: int, steps: list[float], events: dict[str, float | None]) -> Floats:
-    """Give the factor on a price in each month: its value in the middle, a rise from the month of its cause on."""
+def _factors(path: PricePath, instants: Sequence[float], steps: list[float], rises: float) -> Floats:
+    """Give the factor on a price at instants, in months: its drift, the steps up to there, its rise from then on."""
     drift = math.log1p(float(path.percent_a_year) / 100) / MONTHS_PER_YEAR
     jump = 0.0 if path.steps is None else math.log1p(float(path.steps.percent) / 100)
+    times = 1.0 if path.rise is None else float(path.rise.times)
     found = []
-    for month in range(months):
-        middle = month + 0.5
-        moved = drift * middle + jump * sum(instant <= middle for instant in steps)
-        found.append(math.exp(min(max(moved, -_MOST_LOG), _MOST_LOG)) * _rise(path, month, events))
+    for instant in instants:
+        moved = drift * instant + jump * sum(step <= instant for step in steps)
+        risen = times if instant >= rises else 1.0
+        found.append(math.exp(min(max(moved, -_MOST_LOG), _MOST_LOG)) * risen)
     return np.array(found)
 
 
-def _rise(path: PricePath, month: int, events: dict[str, float | None]) -> float:
-    """How many times as high a price is in a month, because of what has happened."""
+def _rises(path: PricePath, events: dict[str, float | None], months: int) -> float:
+    """Tell from which instant on a price has risen, in months; the span's end where it does not."""
     if path.rise is None:
-        return 1.0
+        return float(months)
     begins = path.rise.after_months if path.rise.event is None else events[path.rise.event]
-    return float(path.rise.times) if begins is not None and month >= math.floor(begins) else 1.0
+    return float(months if begins is None else begins)

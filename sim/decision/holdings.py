@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sim.decision.futures import Future
 from sim.decision.moves import Stretch
 from sim.decision.owned import Purchase, owned_schedule
 from sim.decision.schedule import Schedule
@@ -26,25 +27,25 @@ def nodes_by_month(group: Held, months: int) -> Ticks:
     return found
 
 
-def held_schedule(
-    scenario: Scenario, stretches: Sequence[Stretch], prices: Mapping[str, Floats], months: int
-) -> Schedule:
+def held_schedule(future: Future, stretches: Sequence[Stretch]) -> Schedule:
     """Lay out what the nodes and the reserved units of the plans in force cost, and when they are paid.
+
+    Terms and purchases take the price at the beginning of their first month, what is paid month by month that of its
+    middle.
 
     Parameters
     ----------
-    scenario : Scenario
-        Its plans, at the prices of one future.
+    future : Future
+        Plans and prices.
     stretches : sequence of Stretch
-        Which plan is in force when.
-    prices : dict of float64[months]
-        Factor on today's price, by kind.
+        Which plan is in force when; they end with the span.
     """
+    scenario, months = future.scenario, stretches[-1].end
     found = Schedule.nothing(months)
     for group, needed in _needs(scenario.plans, stretches, months):
-        found += _group_schedule(scenario, group, needed, prices)
+        found += _group_schedule(future, group, needed)
     for plan, begin, end in stretches:
-        found += _units_schedule(scenario, scenario.plans[plan], begin, end, prices["api"])
+        found += _units_schedule(scenario, scenario.plans[plan], begin, end, future.prices["api"])
     return found
 
 
@@ -64,17 +65,17 @@ def _terms(group: Held) -> tuple[object, ...]:
     return (*what, group.rate, group.usd_per_node_h, repr(group.owned), repr(group.commitment))
 
 
-def _group_schedule(scenario: Scenario, group: Held, needed: Ticks, prices: Mapping[str, Floats]) -> Schedule:
+def _group_schedule(future: Future, group: Held, needed: Ticks) -> Schedule:
     """Lay out one kind of nodes: owned, for terms, or from month to month."""
     if group.owned is not None:
-        return owned_schedule(needed, purchase(group), prices["server"])
-    usd = group.price("held", scenario.price_date).value * HOURS_PER_MONTH
+        return owned_schedule(needed, purchase(group), future.openings["server"])
+    usd = group.price("held", future.scenario.price_date).value * HOURS_PER_MONTH
     if not group.term_months:
         path = "on_demand" if (group.rate or "").startswith("on_demand") else "held"
-        return monthly_schedule(needed, usd, prices[path])
+        return monthly_schedule(needed, usd, future.prices[path])
     upfront = 0.0 if group.commitment is None else float(group.commitment.upfront_share)
     paid = group.commitment is None or group.commitment.beyond == "paid"
-    return term_schedule(needed, usd, prices["held"], group.term_months, upfront, paid)
+    return term_schedule(needed, usd, future.openings["held"], group.term_months, upfront, paid)
 
 
 def purchase(group: Held) -> Purchase:

@@ -74,7 +74,7 @@ def course(strategy: Strategy, prices: Mapping[str, Floats], events: Mapping[str
     strategy : Strategy
         Of the scenario's decision.
     prices : dict of float64[months]
-        Factor on today's price, by kind.
+        Factor on today's price at the beginning of each month, by kind: who decides then knows no later one.
     events : dict of float
         Month in which each event happens; None for never.
     months : int

@@ -75,7 +75,7 @@ def owned_schedule(needed: Ticks, purchase: Purchase, factors: Floats) -> Schedu
         Of one node. It loses (1 - resale_share) / life of its price each month; what is needed no more, and all at
         the span's end, is sold for what is left.
     factors : float64[months]
-        On today's price, of nodes bought in each month.
+        On today's price, of nodes bought at the beginning of each month.
     """
     months = len(needed)
     running = needed * purchase.running_usd

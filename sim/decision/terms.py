@@ -1,6 +1,6 @@
 """Nodes rented for terms: when a term begins, what it costs while it is needed, and what it costs when it is not.
 
-A term is bought when running ones do not cover the need, at the price of its first month, and its price holds to its
+A term is bought when running ones do not cover the need, at the price of that day, and its price holds to its
 end. It is renewed when it ends, as far as nodes are still needed then. Not here: nodes that are bought (``owned``).
 """
 
@@ -74,7 +74,7 @@ def term_schedule(
     usd_per_node_month : float
         At today's price.
     factors : float64[months]
-        On today's price, of a term that begins in each month.
+        On today's price at the beginning of each month, which is that of a term that begins then.
     term : int
         Months of a term.
     upfront : float

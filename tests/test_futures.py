@@ -175,6 +175,26 @@ def test_a_price_path_by_hand():
     assert future.events == {"e": 7.9}
 
 
+def test_prices_at_the_beginnings_of_months_by_hand():
+    """Today's price is today's; a step or a rise within a month is known to who buys a month later."""
+    api = {"percent_a_year": -40, "steps": {"every_months": 5, "percent": -30}, "rise": {"event": "e", "times": 3}}
+    paths = {"api": api, "held": {"rise": {"after_months": 2, "times": 2}}, "server": {"percent_a_year": -99.9}}
+    future = central(world(prices=paths, events={"e": {"after_months": 7.9}}), 1)
+    factors = [1] * 5 + [0.7] * 3 + [0.7 * 3] * 2 + [0.49 * 3] * 2
+    drift = [0.6 ** (month / 12) for month in range(12)]
+    np.testing.assert_allclose(future.openings["api"], np.multiply(drift, factors), rtol=1e-13)
+    np.testing.assert_array_equal(future.openings["held"], [1, 1] + [2] * 10)
+    np.testing.assert_array_equal(future.openings["staff"], np.ones(12))
+    assert {kind: path[0] for kind, path in future.openings.items()} == dict.fromkeys(PRICE_KINDS, 1.0)
+
+
+@pytest.mark.parametrize(("cause", "opens"), [(0, 3), (0.0001, 1), (0.9, 1)])
+def test_a_rise_within_the_first_month_is_paid_by_use_but_not_by_who_signs_today(cause, opens):
+    future = central(world(prices={"held": {"rise": {"after_months": cause, "times": 3}}}), 1)
+    np.testing.assert_array_equal(future.prices["held"], [3.0] * 12)
+    np.testing.assert_array_equal(future.openings["held"], [opens] + [3.0] * 11)
+
+
 def test_an_event_beyond_the_span_does_not_happen():
     events = {"last": {"after_months": 11.99}, "late": {"after_months": 12}, "now": {"after_months": 0}}
     future = draw(world(prices={"api": {"rise": {"event": "late", "times": 2}}}, events=events), 1, 0)

@@ -271,6 +271,12 @@ def test_settings_make_the_mappings_on_their_way_and_find_list_entries():
     assert tree.values == {"a": {"b": {"c": 1}, "0": 5, "²": 6}, "rows": [7, {"x": 9}]}
 
 
+def test_settings_are_not_changed_by_later_ones_that_lead_into_them():
+    given = {"plans": {"api": {"api": {"usd_per_job": 5}}}, "plans.api.api.usd_per_job": 7}
+    assert scenario(ARTICLE, given).plans["api"].api.usd_per_job == 7
+    assert given["plans"] == {"api": {"api": {"usd_per_job": 5}}}
+
+
 @pytest.mark.parametrize(
     ("key", "refusal"),
     [

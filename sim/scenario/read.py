@@ -1,6 +1,7 @@
 """From a tree of values to a model and back: all faults at once, each with file, line and the nearest right key."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -208,7 +209,7 @@ def with_settings(tree: Tree, settings: dict[str, Any]) -> Tree:
             if path:
                 place = place.setdefault(path[-1], {}) if isinstance(place, dict) else place[path[-1]]
             path = (*path, _step(place, step, f"{key[:200]}, step `{step[:80]}`", tree.flag))
-        place[path[-1]] = value
+        place[path[-1]] = deepcopy(value)  # a later key may lead into it
         tree.settings.add(path)
     return tree
 

@@ -20,6 +20,9 @@ KEPT = {
     "spot_checkpoints.py": ("spot_checkpoints",),
     "night_fill.py": ("night_fill",),
     "bursts.py": ("bursts",),
+    "three_year_commitment.py": ("fan", "regret"),
+    "what_flips_the_article.py": ("what_flips_the_article",),
+    "size_for_slo.py": ("size_for_slo",),
 }
 
 

@@ -36,7 +36,7 @@ from sim.tables import as_csv, grid_text, number
 CONFIDENCE, SEED = 0.95, 20261123
 OF_MEANS, OF_PERCENTILES, AT_LEAST, MUST_FAIL = (0.93, 0.97), (0.92, 0.98), (0.92, 1.0), (0.0, 0.5)
 
-_ON_A_BENCH = 25
+_ON_A_BENCH = 10
 """Studies whose replications are in memory at one time, for each thread."""
 
 _ENOUGH = 1000
@@ -196,13 +196,13 @@ def of_bills(studies: int, each: Each) -> Iterator[Claim]:
 
     def work(bench: Bench, number: int) -> list[Estimate]:
         until = [bench.until(number, "api", precision) for precision in (0.1, 0.05)]
-        return [*bench.estimates(number, 20, (bill,)), *bench.estimates(number, 100, (p95, chance)), *until]
+        return [*bench.estimates(number, 20, (bill,)), *bench.estimates(number, 200, (p95, chance)), *until]
 
     found = studied(api_world(fixed), studies, 320, each, work)
     rows = (
         ("mean bill, 20 replications: t", JOBS * USD, OF_MEANS),
-        ("p95 of bills, 100 replications: order statistics", truth, OF_PERCENTILES),
-        ("P(cheapest), 100 replications: Wilson", 0.7, AT_LEAST),
+        ("p95 of bills, 200 replications: order statistics", truth, OF_PERCENTILES),
+        ("P(cheapest), 200 replications: Wilson", 0.7, AT_LEAST),
         ("mean bill, run until 10 %", JOBS * USD, OF_MEANS),
         ("mean bill, run until 5 %", JOBS * USD, OF_MEANS),
     )
@@ -214,14 +214,14 @@ def of_jobs(studies: int, each: Each) -> Iterator[Claim]:
     """Check intervals over jobs: waits in a queue, costs of jobs."""
     own, rent = "plans.own.classes.jobs.wait_h", "plans.rent.classes.jobs.cost_per_job_usd.fully_loaded"
     keys = (f"{own}.mean", f"{own}.p95", f"{rent}.mean", f"{rent}.p95")
-    found = studied(queue_world(), studies, 20, each, lambda bench, number: bench.estimates(number, 20, keys))
+    found = studied(queue_world(), studies, 100, each, lambda bench, number: bench.estimates(number, 100, keys))
     pace = (1 - LOAD) / SERVICE
     rows = (
-        ("mean wait, 20 replications: jackknife", LOAD / pace, "M/M/1", OF_MEANS),
-        ("p95 of waits over jobs: jackknife of groups", math.log(LOAD / 0.05) / pace, "M/M/1", OF_PERCENTILES),
-        ("mean cost of a job: jackknife", 3 * SERVICE, "exponential charge", OF_MEANS),
+        ("mean wait, 100 replications: jackknife", LOAD / pace, "M/M/1", OF_MEANS),
+        ("p95 of waits over jobs, 100 replications: groups", math.log(LOAD / 0.05) / pace, "M/M/1", OF_PERCENTILES),
+        ("mean cost of a job, 100 replications: jackknife", 3 * SERVICE, "exponential charge", OF_MEANS),
         (
-            "p95 of costs over jobs: jackknife of groups",
+            "p95 of costs over jobs, 100 replications: groups",
             3 * SERVICE * math.log(20),
             "exponential charge",
             OF_PERCENTILES,

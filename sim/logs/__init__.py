@@ -4,7 +4,7 @@ from sim.logs.cells import Faults, instant, number, whole
 from sim.logs.forms import NAMES, TICKS, TOKENS, Form, Kind, known
 from sim.logs.log import Chunk, Log, gather, open_log
 from sim.logs.sizes import read_sizes
-from sim.logs.source import Limits, readable, text_lines
+from sim.logs.source import Limits, readable, text_lines, version
 from sim.logs.zones import to_local, zone_named
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "readable",
     "text_lines",
     "to_local",
+    "version",
     "whole",
     "zone_named",
 ]

@@ -48,6 +48,13 @@ def readable_size(file: Path) -> int:
     return found.st_size
 
 
+def version(file: Path) -> tuple[int, ...]:
+    """Tell which contents a file has, as far as its folder knows: another file, size or time is another version."""
+    with readable(file):
+        found = os.stat(file)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
     """Say in one line why a file cannot be read."""

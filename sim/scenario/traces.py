@@ -1,6 +1,6 @@
 """What the traces of a scenario have in common: a file, its clock, and how it is replayed. Not here: reading it."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
@@ -43,3 +43,8 @@ class Logged(Part):
     time_scale: Positive = 1.0
     rate_scale: Annotated[Positive, Field(le=1000)] = 1.0
     bootstrap: Bootstrap | None = None
+
+    @property
+    def as_it_stands(self) -> Self:
+        """The same file, neither stretched nor drawn from: what must be read of it, whatever is done with it."""
+        return self.model_copy(update={"skip_days": 0.0, "time_scale": 1.0, "rate_scale": 1.0, "bootstrap": None})

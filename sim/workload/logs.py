@@ -4,10 +4,12 @@ Requests of 0 tokens are refused, for nothing can serve them, or left out where 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from sim.logs import gather, open_log, readable
+from sim.logs import Chunk, gather, open_log, readable, version
 from sim.scenario import InferenceClass, Scenario
 from sim.scenario.inference import RequestLog
 from sim.units import SECONDS_PER_HOUR, Ticks, tick, to_ticks
@@ -71,9 +73,9 @@ class RequestList:
         )
 
 
-def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
-    """Read a log as requests."""
-    file = scenario.folder / trace.file
+@lru_cache(maxsize=8)
+def _gathered(file: Path, _version: tuple[int, ...], trace: RequestLog) -> tuple[Chunk, bool, tuple[str, ...]]:
+    """Read a log, and tell whether it has dates and what was left out; once for all futures and periods."""
     columns = None if trace.columns is None else trace.columns.model_dump(exclude_none=True)
     with (
         readable(file),
@@ -89,9 +91,16 @@ def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
         ) as log,
     ):
         chunk = gather(log)
-    rows, arrival = placed(chunk, log.dated, trace)
+    return chunk, log.dated, tuple(log.missing)
+
+
+def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
+    """Read a log as requests."""
+    file = scenario.folder / trace.file
+    chunk, dated, missing = _gathered(file, version(file), trace.as_it_stands)
+    rows, arrival = placed(chunk, dated, trace)
     tokens = {name: chunk.columns[name][rows].astype(np.int64) for name in chunk.columns}
-    drawn, missing = resampling(file, trace, arrival), tuple(log.missing)
+    drawn = resampling(file, trace, arrival)
     return RequestList(arrival, tokens["prompt"], tokens["output"], tokens.get("cached"), 0, missing, drawn)
 
 

@@ -1,11 +1,13 @@
 """Jobs that are listed one by one, in the scenario or in a file (``sim.logs``). Not here: laws of chance."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from sim.faults import InputError
-from sim.logs import Form, gather, open_log, readable
+from sim.logs import Chunk, Form, gather, open_log, readable, version
 from sim.scenario import JobClass, Scenario, misfit_gpus
 from sim.scenario.work import Trace
 from sim.units import Floats, Ticks, tick, to_ticks
@@ -75,12 +77,18 @@ def _form(trace: Trace) -> Form | str:
     return Form("columns", "fine_tune", columns, trace.arrival_unit, {}, {}, *units)
 
 
+@lru_cache(maxsize=8)
+def _gathered(file: Path, _version: tuple[int, ...], trace: Trace) -> tuple[Chunk, bool]:
+    """Read a trace, and tell whether it has dates; once for all futures and periods of a decision."""
+    with readable(file), open_log(file, _form(trace), zone=trace.zone, kind="fine_tune", sort=trace.sort) as log:
+        return gather(log), log.dated
+
+
 def _from_trace(scenario: Scenario, job_class: JobClass, trace: Trace) -> Listed:
     """Read a trace as jobs."""
     file = scenario.folder / trace.file
-    with readable(file), open_log(file, _form(trace), zone=trace.zone, kind="fine_tune", sort=trace.sort) as log:
-        chunk = gather(log)
-    rows, arrival = placed(chunk, log.dated, trace)
+    chunk, dated = _gathered(file, version(file), trace.as_it_stands)
+    rows, arrival = placed(chunk, dated, trace)
     columns, count = chunk.columns, len(chunk)
     service = columns.get("service_hours", np.full(count, np.nan))
     tokens = columns.get("tokens", np.full(count, np.nan)) * 1e-6

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawings import line, texts, title
-from refusals import here
+from refusals import here, refused
 from studies import RATE, plain
 from worlds import scenario
 
@@ -155,6 +155,18 @@ def test_the_commands_write_their_folders(article_file, tmp_path):
     assert (status, err) == (0, "")
     assert json.loads(out)["y"]["values"] == [0, 50000]
     assert {"frontier.png", "frontier.svg", "result.json"} <= {file.name for file in (tmp_path / "f").iterdir()}
-    told = here("break-even", article_file, f"--key={key}", "--between=0:1", *few, "--out", tmp_path / "b")
-    assert told[0] == 2
-    assert "holds the results of another question" in told[2]
+    for other in (
+        ("break-even", f"--key={key}", "--between=0:1", *few),
+        ("break-even", f"--key={key}", "--between=0:900000", *few[:-1], "--plans=reserved,api"),
+        ("break-even", f"--key={key}", "--between=1:900000:log", *few),
+        ("sweep", f"--vary={key}=0,900000", "--reps=4", *few[2:4]),
+    ):
+        told = refused(other[0], article_file, *other[1:], "--out", tmp_path / "b")
+        assert "holds the results of another question" in told
+
+
+def test_a_frontier_asked_again_in_another_order_is_the_same_question(article_file, tmp_path):
+    few = ("--reps=2", "--most-reps=2", "--set=horizon_days=10", "--plans=reserved,on_demand", f"--x={RATE}=1:14")
+    key = "plans.reserved.staff.usd_per_year"
+    for rows in ("50000,0", "0,50000"):
+        assert here("frontier", article_file, *few, f"--y={key}={rows}", "--out", tmp_path)[0] == 0

@@ -116,6 +116,12 @@ class TestSobol:
         once, again = (sobol(ishigami, list("xyz"), 32, 5, 0.95, mapper) for mapper in (map, _backwards))
         assert once == again != sobol(ishigami, list("xyz"), 32, 6, 0.95)
 
+    def test_one_input_alone_makes_all_of_the_variance(self):
+        (share,) = sobol(lambda at: at["x"] ** 2, ["x"], 64, 1, 0.95)
+        for estimate in (share.first, share.total):
+            assert estimate.value == pytest.approx(1, abs=0.1)
+            assert estimate.low <= 1 <= estimate.high
+
     def test_what_never_changes_has_no_shares(self):
         (share,) = sobol(lambda _: 7.0, ["x"], 32, 1, 0.95)
         assert share.first.value is share.total.value is None

@@ -87,12 +87,16 @@ def decide(
 
 
 def _claimed(out: "Path | None", scenario: "Scenario", varied: tuple[str, Any] | None) -> None:
-    """Refuse a folder that holds something else, before any work is done."""
+    """Refuse too many values, and a folder that holds something else, before any work is done."""
     from sim.files import output_folder
     from sim.manifest import claim
+    from sim.study.grid import check_cells
 
+    vary = None if varied is None else dict([varied])
+    if vary is not None:
+        check_cells(vary)
     if out is not None:
-        claim(output_folder(out), scenario, None if varied is None else dict([varied]), _VERB)
+        claim(output_folder(out), scenario, vary, _VERB)
 
 
 def _one(scenario: "Scenario", how: dict[str, Any], format_: str, out: "Path | None") -> None:

@@ -26,24 +26,33 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """Tells on stderr how far long work is: one line rewritten on a terminal, else a line now and then."""
+    """Tells on stderr how far long work is: one line rewritten on a terminal, else a line now and then.
+
+    The time left is judged by what came after the first call, for the first piece may have compiled the kernels.
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.began = self.told = time.monotonic()
+        self.told = time.monotonic()
+        self.first: tuple[float, int] | None = None
         self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def __call__(self, done: int, total: int) -> None:
         """Tell that so many of so many pieces are done."""
         now = time.monotonic()
+        self.first = self.first or (now, done)
         if now - self.told < (0.2 if self.live else 10.0) and not (self.live and done == total):
             return
         self.told = now
-        rest = (now - self.began) / done * (total - done)
-        text = f"{self.what}: {done} of {total}, about {rest:.0f} s left"
+        text = f"{self.what}: {done} of {total}{self._rest(now - self.first[0], done - self.first[1], total - done)}"
         end = "\n" if done == total or not self.live else ""
         sys.stderr.write(f"\r\x1b[2K{text}{end}" if self.live else f"{text}\n")
         sys.stderr.flush()
+
+    @staticmethod
+    def _rest(seconds: float, done: int, left: int) -> str:
+        """Say how long what is left takes, where that can be told."""
+        return f", about {seconds / done * left:.0f} s left" if done and left else ""
 
 
 def write_results(

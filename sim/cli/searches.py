@@ -52,6 +52,11 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
+def _verb(name: str, plans: str | None, scale: str) -> str:
+    """Tell one search from another over the same range: other plans, or another scale, are another question."""
+    return " ".join([name, *(_names(plans) or ()), scale]).strip()
+
+
 @app.command(name="break-even")
 def break_even(
     file: File,
@@ -79,9 +84,9 @@ def break_even(
     choice("--format", format_, FORMATS)
     low, high, log = _range("--between", between)
     scenario = load_scenario(file, settings)
-    vary = {key: [low, high]}
+    verb = _verb("break-even", plans, "log" if log else "")
     if out is not None:
-        claim(output_folder(out), scenario, vary)
+        claim(output_folder(out), scenario, {key: [low, high]}, verb)
     from sim import search
     from sim.tables import break_even_csv, break_even_table
 
@@ -101,7 +106,7 @@ def break_even(
         Progress("pairs of plans"),
     ).result
     if out is not None:
-        write_results(out, scenario, found, break_even_csv(found), {})
+        write_results(out, scenario, found, break_even_csv(found), {}, verb)
     show(found, format_, break_even_table, break_even_csv)
 
 
@@ -136,16 +141,19 @@ def frontier(
     choice("--format", format_, FORMATS)
     ranged, (key, values) = _ranged("--x", x), spread("--y", y)
     scenario = load_scenario(file, settings)
-    if out is not None:
-        claim(output_folder(out), scenario, {ranged[0]: list(ranged[1:3]), key: list(values)})
     from sim import search
+    from sim.search.frontier import rows_of
+
+    rows, verb = rows_of(ranged[0], (key, values)), _verb("frontier", plans, "log" if ranged[3] else "")
+    if out is not None:
+        claim(output_folder(out), scenario, {ranged[0]: list(ranged[1:3]), key: rows}, verb)
     from sim.tables import frontier_csv, frontier_table
 
     replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
     found = search.frontier(
         scenario,
         ranged,
-        (key, values),
+        (key, rows),
         _names(plans),
         replications,
         share_of("--precision", precision),
@@ -159,5 +167,5 @@ def frontier(
         from sim import charts
 
         figures = {"frontier": lambda: charts.frontier_curve(scenario, found)}
-        write_results(out, scenario, found, frontier_csv(found), figures)
+        write_results(out, scenario, found, frontier_csv(found), figures, verb)
     show(found, format_, frontier_table, frontier_csv)

@@ -103,8 +103,10 @@ def _design(inputs: int, points: int, seed: int) -> tuple[Floats, Floats, list[F
 
 def _indices(costs: Floats) -> Floats:
     """Take scipy's estimators float64[2, d], first and total, of costs float64[2 + d, n] at a, b and mixed points."""
-    found = sobol_indices(func={"f_A": costs[:1], "f_B": costs[1:2], "f_AB": costs[2:, None]}, n=costs.shape[1])
-    return np.array([np.ravel(found.first_order), np.ravel(found.total_order)])
+    inputs = len(costs) - 2
+    mixed = np.repeat(costs[2:, None], 2 if inputs == 1 else 1, axis=0)  # of one input alone scipy takes no indices
+    found = sobol_indices(func={"f_A": costs[:1], "f_B": costs[1:2], "f_AB": mixed}, n=costs.shape[1])
+    return np.array([np.ravel(found.first_order)[:inputs], np.ravel(found.total_order)[:inputs]])
 
 
 def _estimate(value: float, draws: Floats, confidence: float, points: int) -> Estimate:

@@ -1,5 +1,6 @@
 """The values of a number at which two plans cost the same: all of them with their intervals, or why there are none."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -169,6 +170,10 @@ def span_of(scenario: Scenario, key: str, between: tuple[float, float], log: boo
     low, high = between
     if not low < high:
         raise InputError.one(flag, f"must be a range lo:hi with lo below hi, got {low:g}:{high:g}")
+    if math.isinf(low) or math.isinf(high):
+        raise InputError.one(flag, f"must be a range lo:hi of finite numbers, got {low:g}:{high:g}")
+    if not key:
+        raise InputError.one("--key", "must name a number of the scenario, got ''")
     if log and low <= 0:
         raise InputError.one(flag, f"must be above 0 for a log scale, got {low:g}")
     if key == "seed":

@@ -114,7 +114,7 @@ def frontier(
     if len(chosen) != 2:
         raise InputError.one("--plans", f"must be two plans, got {len(chosen)}: {', '.join(chosen)}")
     pair, drawn = (chosen[0], chosen[1]), chosen_seed(scenario, seed)
-    values = _values(x[0], y)
+    values = rows_of(x[0], y)
     scenarios = [placed(scenario, y[0], value, "--y") for value in values]
     spans = [span_of(each, x[0], x[1:3], x[3], "--x") for each in scenarios]
     rules = Rules(precision, max(1, most_replications // replications))
@@ -132,17 +132,25 @@ def frontier(
     return Frontier(scenario, pair, spans[0], values, tuple(found), joined, told)
 
 
-def _values(x: str, y: tuple[str, Sequence[float]]) -> tuple[float, ...]:
-    """Take the values of the second number: different ones, not too many."""
+def rows_of(x: str, y: tuple[str, Sequence[float]]) -> tuple[float, ...]:
+    """Take the values of the second number in order of size: different ones, not too many.
+
+    Raises
+    ------
+    InputError
+        With the rule; what is too much is refused by its number alone.
+    """
     key, given = y
     if key == x:
         raise InputError.one("--y", f"must be another key than --x, got {key} twice")
+    if key == "seed":
+        raise InputError.one("--y", "cannot be seed: all values share their noise; give it with --seed")
+    if len(given) > MOST_ROWS:
+        raise InputError.one("--y", f"makes {len(given):,} rows; at most {MOST_ROWS} are searched at once")
     if not all(map(is_number, given)):
         raise InputError.one("--y", f"must give numbers, got {', '.join(map(str, given))[:80]}")
     if len(set(given)) < 2 or len(set(given)) < len(given):
         raise InputError.one("--y", f"must give two different values at least and none twice, got {len(given)}")
-    if len(given) > MOST_ROWS:
-        raise InputError.one("--y", f"makes {len(given):,} rows; at most {MOST_ROWS} are searched at once")
     return tuple(sorted(float(value) for value in given))
 
 

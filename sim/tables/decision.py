@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.estimate import Estimate, Lacking
 from sim.tables.rows import as_csv, leaves
-from sim.tables.words import Json, grid_text, number, percent, with_interval
+from sim.tables.words import Json, counted, grid_text, number, percent, with_interval
 
 _DEFINITIONS = """\
 Present value: all that is paid over {months}, discounted at {discount:g} % a year; less is better. USD a job: cost
@@ -98,17 +98,12 @@ def _regret_table(result: Json) -> list[str]:
 
 def _size(result: Json) -> str:
     """Tell how long and how often something was simulated."""
-    futures, replications = (_count(result[f"{word}s"], word) for word in ("future", "replication"))
+    futures, replications = (counted(result[f"{word}s"], word) for word in ("future", "replication"))
     return f"{result['scenario']}: {_months(result)}, {futures} x {replications}"
 
 
 def _months(result: Json) -> str:
-    return _count(result["months"], "month")
-
-
-def _count(number: int, word: str) -> str:
-    """Write so many of something."""
-    return f"{number} {word}{'s' * (number != 1)}"
+    return counted(result["months"], "month")
 
 
 def _usd(value: float | None) -> str:
@@ -141,7 +136,7 @@ def _answer(result: Json) -> str:
         return f"Only `{choice}` is ranked: its present value is {_usd(each['npv_usd']['mean'].value)} on average."
     alike = f" (as {_named(verdict['alike'])}, at the same cost)" if verdict["alike"] else ""
     if verdict["answer"] == "all the same":
-        return f"`{choice}`{alike} and every other ranked strategy cost the same on every path."
+        return f"{_named([choice, *verdict['alike']])} cost the same on every path."
     if verdict["answer"] == "sure":
         return " ".join([*_sure(result, f"`{choice}`{alike}"), *_most_often(result)])
     return " ".join([*_unsure(result, f"`{choice}`{alike}"), *_most_often(result)])
@@ -153,7 +148,7 @@ def _sure(result: Json, leader: str) -> list[str]:
     lost, rival = _interval(each["expected_regret_usd"]), verdict["runner_up"]
     first = f"{leader} has the least expected regret: {lost} USD; it is the cheapest on"
     return [
-        f"{first} {_chance(each)} of the paths of {_count(result['futures'], 'future')}.",
+        f"{first} {_chance(each)} of the paths of {counted(result['futures'], 'future')}.",
         f"Choosing `{rival}` costs {_interval(verdict['others_cost_more_usd'][rival])} USD more on average.",
     ]
 
@@ -161,7 +156,7 @@ def _sure(result: Json, leader: str) -> list[str]:
 def _unsure(result: Json, leader: str) -> list[str]:
     """Say from which others the futures do not tell the leader."""
     others, rivals = result["verdict"]["others_cost_more_usd"], result["verdict"]["undecided"]
-    first = f"Not enough data to tell {leader} from {_named(rivals)} in {_count(result['futures'], 'future')}"
+    first = f"Not enough data to tell {leader} from {_named(rivals)} in {counted(result['futures'], 'future')}"
     if isinstance(lacking := others[rivals[0]], Lacking):
         return [f"{first}: {lacking.reason}."]
     costs = " and ".join(_interval(others[name]) for name in rivals)
@@ -201,7 +196,7 @@ def decision_text(result: Json) -> str:
             months=_months(result),
             discount=result["discount_percent_a_year"],
             confidence=100 * result["confidence"],
-            futures=_count(result["futures"], "future"),
+            futures=counted(result["futures"], "future"),
         )
     )
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.estimate import Estimate, Lacking
 from sim.tables.rows import as_csv, leaves
-from sim.tables.words import Json, grid_text, number, with_interval
+from sim.tables.words import Json, counted, grid_text, number, with_interval
 
 _DEFINITIONS = """\
 Swing: by how much the money moves when one input goes from its 10th to its 90th percentile (or between its cases), all
@@ -18,9 +18,10 @@ _CHANCE = "by chance"
 
 def matters_text(result: Json) -> str:
     """Tell what matters: the answer, inputs by their swing, inputs by what knowing them is worth, definitions."""
-    head = f"{result['scenario']}: {result['months']} months, {result['futures']} futures x {result['replications']} "
+    drawn = " x ".join(counted(result[f"{word}s"], word) for word in ("future", "replication"))
+    head = f"{result['scenario']}: {counted(result['months'], 'month')}, {drawn}"
     points = f", {result['points']} points of Sobol's indices" if result["points"] else ""
-    parts = [f"{head}replications{points}, seed {result['seed']}", "\n".join(_answer(result))]
+    parts = [f"{head}{points}, seed {result['seed']}", "\n".join(_answer(result))]
     parts.append(f"{_measure(result)}; all central: {number(result['central_usd'].value)} USD\n\n{_swings(result)}")
     parts.append(f"What to measure first:\n\n{_worths(result)}")
     if result["no_indices"]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.estimate import Estimate
-from sim.tables.words import Json, grid_text, number, percent, with_interval
+from sim.tables.words import Json, counted, grid_text, number, percent, with_interval
 
 _HEAD = ("plan", "wait, h", "in the queue", "in the system", "busy GPUs", "utilization", "USD a job", "USD an hour")
 _KEYS = ("wait_h", "queue", "in_system", "busy_gpus")
@@ -62,7 +62,7 @@ def steady_text(result: Json) -> str:
     """Tell the long run: means by plan and class, how they were made, what to beware of."""
     plans = {name: plan for name, plan in result["plans"].items() if plan["steady"]}
     parts = [
-        f"{result['scenario']}, in the long run: {result['runs']} runs of {result['jobs_a_run']:,} jobs "
+        f"{result['scenario']}, in the long run: {counted(result['runs'], 'run')} of {result['jobs_a_run']:,} jobs "
         f"({number(result['hours_a_run'])} h) each, seed {result['seed']}"
     ]
     if plans:

@@ -56,3 +56,8 @@ def inputs_text(inputs: Sequence[Input]) -> str:
         dates = f", from {entry.since}, seen {entry.seen}" if entry.since else ""
         lines.append(f"  {entry.what}: {entry.value:g} {entry.unit} ({entry.basis}{dates}: {entry.source})")
     return "\n".join(lines)
+
+
+def counted(number: int, word: str) -> str:
+    """Write so many of something."""
+    return f"{number:,} {word}{'s' * (number != 1)}"

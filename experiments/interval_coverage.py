@@ -124,6 +124,23 @@ def bill_up_to(usd: float) -> float:
     return math.exp(-JOBS) + float((law * gammainc(counts, usd / USD)).sum())
 
 
+def waits_of_the_started() -> tuple[float, float]:
+    """Mean and 95th percentile of the waits told: of jobs that come within the counted time and start within it.
+
+    An M/M/1 queue in its steady state: a job waits with probability LOAD, then exponentially. Who comes u hours before
+    the clock stops is told if it waits less; that takes 0.6 % off the mean.
+    """
+    pace = (1 - LOAD) / SERVICE
+
+    def up_to(wait: float) -> float:  # hours of arrivals that are told with at most this wait
+        early = (COUNTED - wait) * (1 - LOAD * math.exp(-pace * wait))
+        return early + wait - LOAD / pace * -math.expm1(-pace * wait)
+
+    told = up_to(COUNTED)
+    mean_wait = LOAD * (COUNTED / pace - 2 / pace**2) / told
+    return mean_wait, brentq(lambda wait: up_to(wait) - 0.95 * told, 0.0, 100 / pace)
+
+
 def part(outcome: Outcome, first: int, last: int) -> Outcome:
     """Take some replications of an outcome: a study of its own."""
     folds = {}
@@ -215,10 +232,10 @@ def of_jobs(studies: int, each: Each) -> Iterator[Claim]:
     own, rent = "plans.own.classes.jobs.wait_h", "plans.rent.classes.jobs.cost_per_job_usd.fully_loaded"
     keys = (f"{own}.mean", f"{own}.p95", f"{rent}.mean", f"{rent}.p95")
     found = studied(queue_world(), studies, 100, each, lambda bench, number: bench.estimates(number, 100, keys))
-    pace = (1 - LOAD) / SERVICE
+    wait, p95 = waits_of_the_started()
     rows = (
-        ("mean wait, 100 replications: jackknife", LOAD / pace, "M/M/1", OF_MEANS),
-        ("p95 of waits over jobs, 100 replications: groups", math.log(LOAD / 0.05) / pace, "M/M/1", OF_PERCENTILES),
+        ("mean wait, 100 replications: jackknife", wait, "M/M/1", OF_MEANS),
+        ("p95 of waits over jobs, 100 replications: groups", p95, "M/M/1", OF_PERCENTILES),
         ("mean cost of a job, 100 replications: jackknife", 3 * SERVICE, "exponential charge", OF_MEANS),
         (
             "p95 of costs over jobs, 100 replications: groups",

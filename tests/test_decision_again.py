@@ -8,6 +8,7 @@ import pytest
 from worlds import scenario
 
 from sim.decision import decide
+from sim.study import run
 
 MONTHS, HOURS, GAP = 30, 730.0, 7.0
 OWN = {
@@ -296,3 +297,13 @@ def test_samples_of_a_world_that_grows_with_nodes_in_stages_to_the_cent(monkeypa
     growing = {"horizon_days": 10, "workload.tuning.arrivals.growth_percent_per_month": 5}
     decided = decide(question(STRATEGIES, growing, step_months=6), futures=6, replications=1, jobs=1)
     assert_same(decided, STRATEGIES, sampled)
+
+
+def test_what_only_a_run_leaves_out_is_no_warning_of_a_decision():
+    made = question(
+        {"year": {"plan": "year"}}, {"horizon_days": 10, "plans.year.held.n.stages": [{"month": 7, "nodes": 2}]}
+    )
+    codes = [each["code"] for each in decide(made, futures=2, replications=1, jobs=1).result["warnings"]]
+    assert not {"uncertain", "stages"} & set(codes)
+    told = [each["code"] for each in run(made, 2, jobs=1).result["warnings"]]
+    assert {"uncertain", "stages"} <= set(told)  # negative control

@@ -15,6 +15,7 @@ from sim.study.simulate import Experiment
 from sim.study.study import Progress, check_futures, check_how, check_replications, chosen_seed, mapper, pool
 
 _NO_WARNING = 10**6  # replications: that percentiles of a bill need more of them is no matter here
+_OF_RUNS = ("uncertain", "stages")  # what a run leaves out, and a decision does not
 
 
 @dataclass(frozen=True)
@@ -114,5 +115,6 @@ def decide(
         found = list(mapper(executor, progress)(carried, range(futures)))
     strategies, outcomes = found[0][0], [outcome for _, outcome in found]
     known = Outcomes.joined(scenario, chosen, strategies, outcomes)
-    warned = warnings(Experiment.of(scenario.certain, chosen, engine), _NO_WARNING)
+    told = warnings(Experiment.of(scenario, chosen, engine), _NO_WARNING)
+    warned = [each for each in told if each["code"] not in _OF_RUNS]
     return Decided(**vars(known), result=result(known, warned))

@@ -12,6 +12,7 @@ from worlds import scenario
 import sim
 from sim.estimate import Estimate
 from sim.scenario import Tree, build
+from sim.search.pairs import TIE
 
 PRICE, NODES = "plans.api.api.usd_per_job", "plans.node.held.n.nodes"
 NODE = {"held": {"n": {"gpus": 8, "usd_per_node_h": 0.4, "nodes": 1}}}
@@ -38,6 +39,15 @@ class TestClosedForms:
         assert at.at.value == pytest.approx(10.08, rel=1e-9)
         assert at.at.high - at.at.low < 1e-6
         assert (at.kind, at.cheaper, at.precise, at.at.n) == ("equal", ("api", "node"), True, 3)
+
+    def test_prices_that_are_the_same_over_a_range_are_told_as_a_range(self):
+        # 10.5 days. With r runs a day the k-th comes at k / r days, 4 runs of 25.2 USD cost as
+        # much as the node, and 4 come where 4 / r < 10.5 <= 5 / r: no value that is looked at first need lie there.
+        settings = {"workload.tuning.arrivals": {"law": "deterministic", "rate_per_day": 1}, PRICE: 25.2}
+        (tie,) = sim.break_even(priced(**settings), RATE, (0.1, 2), replications=2).pair("node", "api").crossings
+        assert tie.kind == "tie"
+        assert tie.cheaper == ("api", "node")
+        assert tie.between[1] - tie.between[0] == pytest.approx(1 / 10.5, abs=2 * TIE * 1.9)
 
     def test_a_price_over_random_work_is_fieller_s(self):
         # On each path the difference is F - p N: |F - p mean(N)| = t p sd(N) / sqrt(n) bounds p.

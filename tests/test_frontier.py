@@ -120,6 +120,7 @@ def test_a_map_without_a_curve_is_said_in_one_sentence(daily):
     assert curve_finding(daily, found) == "API is the cheaper plan wherever both do the work"
     assert frontier_curve(daily, found).axes
     assert "none from 1 to 2: `api` is cheaper throughout" in frontier_table(found)
+    assert max(map(len, frontier_table(found).split("\n\n")[1].splitlines())) < 80  # reasons stand below the table
 
 
 def test_tables(found):

@@ -118,18 +118,21 @@ def _unranked(pair: Pair, crossing: Crossing) -> LeftOut:
 def _crossings(pair: Pair, stretch: Stretch) -> list[Crossing]:
     """Find a crossing between each two neighbouring values of opposite sure signs."""
     sure = [k for k, gap in enumerate(stretch.gaps) if gap.sign]
-    found = []
-    for i, j in pairwise(sure):
-        left, right = stretch.gaps[i], stretch.gaps[j]
-        if left.sign == right.sign:
-            continue
-        tied = [gap.at for gap in stretch.gaps[i + 1 : j] if gap.tied]
-        if tied and (ends := _tie(pair, left.at, tied, right.at))[0] < ends[1]:
-            at = Estimate(ends[0], *ends, 0.0, pair.along.block)
-            found.append(Crossing(at, "tie", ends, (pair.cheaper(left.sign), pair.cheaper(right.sign)), precise=True))
-        else:
-            found.append(pair.crossing(left, right, max(stretch.blocks[i], stretch.blocks[j])))
-    return found
+    return [_crossing(pair, stretch, i, j) for i, j in pairwise(sure) if stretch.gaps[i].sign != stretch.gaps[j].sign]
+
+
+def _crossing(pair: Pair, stretch: Stretch, i: int, j: int) -> Crossing:
+    """Find the crossing between two values, or from where to where both plans cost the same on every path."""
+    left, right = stretch.gaps[i], stretch.gaps[j]
+    tied = [gap.at for gap in stretch.gaps[i + 1 : j] if gap.tied]
+    met = None
+    if not tied:
+        met = pair.crossing(left, right, max(stretch.blocks[i], stretch.blocks[j]))
+        tied = [_place(met)] * pair.gap(_place(met)).tied
+    if tied and (ends := _tie(pair, left.at, tied, right.at))[0] < ends[1]:
+        at = Estimate(ends[0], *ends, 0.0, pair.along.block)
+        return Crossing(at, "tie", ends, (pair.cheaper(left.sign), pair.cheaper(right.sign)), precise=True)
+    return met or pair.crossing(left, right, max(stretch.blocks[i], stretch.blocks[j]))
 
 
 def _tie(pair: Pair, before: float | None, tied: Sequence[float], after: float | None) -> tuple[float, float]:

@@ -9,6 +9,8 @@ from sim.tables.rows import as_csv
 from sim.tables.words import Json, grid_text, number, with_interval
 
 _HEAD = ["plans", "equal at", "cheaper below", "cheaper above", "paths", ""]
+_SAME = 1e-6
+"""Width of an interval, as a share of the value, that is the error of the search alone."""
 BREAK_EVEN_HEAD = [
     *("plan_a", "plan_b", "kind", "value", "low", "high", "se", "n", "from", "to"),
     *("cheaper_below", "cheaper_above", "precise", "reason"),
@@ -22,7 +24,7 @@ def place(value: float | None) -> str:
 
 def interval(at: Estimate) -> str:
     """Write a value with its interval, with as many digits as tell its ends apart."""
-    if at.value is None or at.low is None or at.high is None or at.low == at.high:
+    if at.value is None or at.low is None or at.high is None or at.high - at.low <= _SAME * abs(at.value):
         return place(at.value)
     digits = next((k for k in range(4, 12) if f"{at.low:.{k}g}" != f"{at.high:.{k}g}"), 12)
     return str(with_interval(at, partial(_digits, digits)))
@@ -128,15 +130,17 @@ def frontier_table(found: Json) -> str:
     low, high = x["between"]
     head = f"{x['key']} from {place(low)} to {place(high)} at which `{found['plans'][0]}` costs the same as"
     head += f" `{found['plans'][1]}`, by {y['key']}"
+    name = y["key"].rsplit(".", 1)[-1]
     rows = [[place(row["at"]), _along(row)] for row in found["rows"]]
-    told = [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
-    return "\n\n".join([head, grid_text([y["key"].rsplit(".", 1)[-1], "cheaper, from left to right"], rows), *told])
+    none = "\n".join(f"{name} {place(row['at'])}: {row['reason']}" for row in found["rows"] if not row["crossings"])
+    told = [none] * bool(none) + [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
+    return "\n\n".join([head, grid_text([name, "cheaper, from left to right"], rows), *told])
 
 
 def _along(row: Json) -> str:
     """Tell one row: the cheaper plan, where it changes, the next one."""
     if not row["crossings"]:
-        return str(row["reason"])
+        return "at no value the same: see below"
     parts = [row["crossings"][0]["cheaper"]["below"]]
     for each in row["crossings"]:
         parts += [f"| {_where(each)} |", each["cheaper"]["above"]]

@@ -57,11 +57,23 @@ class TestFan:
         assert "subsidy ends, in 50 % of the futures" in texts(figure)
         assert not [text for text in texts(figure) if "never" in text]
 
-    def test_title_tells_the_last_month(self):
-        found = title(charts.fan_chart([STEADY, WIDE]))
-        assert found == "Month 12 costs, in 9 of 10 futures: reserved 40,100 to 41,900 USD; API 15,000 to 105,000"
-        assert title(charts.fan_chart([WIDE])) == "Month 12 costs, in 9 of 10 futures: API 15,000 to 105,000 USD"
+    def test_title_tells_whose_months_spread_least(self):
+        # An average month of the API costs 10,000 and 75,000 times the future's place: at 5 % and 95 % of the places.
+        wide, steady = "13,800 to 81,300", "40,100 to 41,900"
+        found = title(charts.fan_chart([WIDE, STEADY]))
+        assert found == (
+            f"Reserved spreads least: an average month costs, in 9 of 10 futures, {steady} USD with reserved; "
+            f"{wide} with API"
+        )
+        assert title(charts.fan_chart([WIDE])) == (f"An average month costs, in 9 of 10 futures, {wide} USD with API")
         assert title(charts.fan_chart([WIDE], title="Said _by_ $hand$")) == "Said _by_ $hand$"
+
+    def test_title_is_about_the_last_year_and_not_about_the_last_month(self):
+        longer = np.hstack([np.full((FUTURES, 12), 9e6), STEADY.cost])
+        longer[:, -1] += 12_000  # what a term owes beyond the span
+        owed = title(charts.fan_chart([Fan("reserved", longer), Fan("api", longer)]))
+        month = "an average month of the last year costs, in 9 of 10 futures, 41,100 to 42,900"
+        assert owed == f"A{month[1:]} USD with reserved; 41,100 to 42,900 with API"  # alike, so none spreads least
 
     def test_three_panels_at_most_and_colours_stay(self):
         names = ["a", "b", "c", "d"]

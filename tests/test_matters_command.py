@@ -11,7 +11,7 @@ from sim.decision.matters import matters, strategies_of
 from sim.decision.pictures import chance_of, fan_of, regret_of, tornado_of
 from sim.decision.places import Places, announced, chances, ends
 from sim.decision.sweep import decide_at
-from sim.estimate import Lacking
+from sim.estimate import Estimate, Lacking
 from sim.faults import InputError
 from sim.scenario import build, load
 from sim.scenario.tree import Tree, read_text
@@ -182,6 +182,27 @@ class TestWords:
         assert f"`{API}` moves the present value of `api` most: by " in text
         assert f"By itself `{API}` can make `hired` lose its place as the cheapest." in text
         assert f"Measure `{API}` first: knowing it would spare " in text
+
+    def test_only_what_can_be_measured_is_to_be_measured(self, found):
+        def told(api, chance):
+            worths = {
+                API: Estimate(api, 0, 2 * api, 1, 120),
+                "decision.prices.api.steps": Estimate(chance, 0, 9, 1, 120),
+            }
+            inputs = {key: {"law": None} | found.result["inputs"].get(key, {}) for key in worths}
+            kept = {key: each | {"worth_usd": worths[key], "swing_usd": None} for key, each in inputs.items()}
+            kept[API]["swing_usd"] = found.result["inputs"][API]["swing_usd"]
+            return matters_text(found.result | {"inputs": kept}).splitlines()[4]
+
+        assert told(5.0, 8.0).startswith(f"Measure `{API}` first: knowing it would spare 5.00 [0, 10.00] USD")
+        assert told(5.0, 8.0).endswith(" What no one can measure: `decision.prices.api.steps` 8.00 USD.")
+        assert "What no one can measure" not in told(5.0, 0.0)
+        none = "Knowing any one input beforehand would spare nothing: the choice would stay the same."
+        assert told(0.0, 8.0) == (
+            "Knowing any one number beforehand would spare nothing. "
+            "What no one can measure: `decision.prices.api.steps` 8.00 USD."
+        )
+        assert told(0.0, 0.0) == none
 
     def test_csv_has_a_row_an_estimate(self, found):
         rows = [line.split(",") for line in matters_csv(found.result).splitlines()]

@@ -14,10 +14,12 @@ from sim.estimate import Estimate
 from sim.faults import InputError
 from sim.scenario import Tree, build
 from sim.search.cells import Bench, floor_usd
+from sim.search.certificate import Rules
 from sim.search.choices import Box, Choice, by_load, start
 from sim.search.choices import given as chosen
 from sim.search.levels import MET, MISSED, UNSURE, Kept, Level, judge, levels
-from sim.search.neighbours import along, beside, first_steps
+from sim.search.neighbours import along, along_longest, beside, first_steps
+from sim.search.race import _walked, race
 from sim.study import run
 from sim.study.simulate import Experiment
 
@@ -227,6 +229,36 @@ class TestLevels:
             assert np.array_equal(getattr(joined.first(first), name), getattr(kept(runs[:first]), name))
 
 
+class TestRivals:
+    """Twenty places along the longest key at each of three patiences: a survey on few paths may stop beside the best."""
+
+    VALUES = {"held.gpu.nodes": range(20), "patience_hours": [0, 2, 40]}
+
+    def bench(self):
+        scenario = world(own=LOSS, work=POISSON, horizon_days=10)
+        return bench_of(scenario, chosen(scenario, "own", self.VALUES))
+
+    def lowest(self, patience, count):
+        bench = self.bench()
+        return bench.best([(k, patience) for k in range(20)], count)
+
+    def test_a_rival_in_doubt_walks_to_the_lowest_place_of_its_line(self):
+        bench, low = self.bench(), [self.lowest(patience, 20) for patience in range(3)]
+        bench.rivals = ((low[0][0] + 2, 0), (low[1][0] - 1, 1), (low[2][0] + 3, 2))
+        assert tuple(_walked(bench, bench.rivals[:2], 20)) == (low[0], low[1], bench.rivals[2])
+
+    def test_rivals_that_meet_are_one(self):
+        bench, low = self.bench(), self.lowest(0, 20)
+        bench.rivals = (low, (low[0] + 1, 0))
+        assert tuple(_walked(bench, bench.rivals, 20)) == (low,)
+
+    def test_the_race_walks_on_from_a_rival(self):
+        bench, low = self.bench(), self.lowest(1, 20)
+        bench.rivals = ((low[0] + 1, 1), (low[0] + 12, 2))  # a dozen nodes too many cost more whatever comes
+        race(bench, (0, 0), Rules(0.95, 0, 0, 10, 20))
+        assert bench.rivals == (low, (low[0] + 12, 2))
+
+
 class TestNeighbours:
     BOX = Box((Choice("a", range(9)), Choice("b", (1, 2, 4))))
 
@@ -240,6 +272,7 @@ class TestNeighbours:
         assert along((4, 1), (8, 1), self.BOX) == [(0, 1), (8, 1), (4, 0), (4, 2)]
         assert along((0, 0), (2, 1), self.BOX) == [(2, 0), (0, 1)]
         assert first_steps(Box((Choice("a", range(100)), Choice("b", (1, 2))))) == (8, 1)
+        assert along_longest((8, 1), self.BOX) == (8, 0)
 
     def test_it_begins_where_the_load_just_fits(self):
         scenario = world(own={"api": {"usd_per_job": 1}, "patience_hours": 4})

@@ -20,6 +20,7 @@ _LEFT, _RIGHT, _GAP, _OVER, _HEIGHT, _STRIP, _UNDER = 0.8, 0.55, 0.3, 0.3, 3.2, 
 
 _BANDS = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 _MOST = 3
+_YEAR = 12
 _FAR = 2.0
 """A budget so many times above all bands is told and not drawn."""
 
@@ -108,16 +109,22 @@ def _reading(events: bool, monthly: float | None, top: float, note: str) -> str:
 
 
 def fan_finding(fans: Sequence[Fan]) -> str:
-    """Say what the strategies cost in the last month in nine of ten futures."""
-    told = []
-    for fan in fans:
-        low, high = np.quantile(fan.cost[:, -1], [_BANDS["p5"], _BANDS["p95"]])
-        span = rough(high) if rough(low) == rough(high) else f"{rough(low)} to {rough(high)}"
-        told.append(f"{_name(fan)} {span}" + (" USD" if fan is fans[0] else ""))
-    first, *others = told
+    """Say whose months differ least between futures: an average month of the last year in nine of ten futures.
+
+    One month alone would not do: the last one bears what terms owe beyond the span.
+    """
+    spans = {_name(fan): np.quantile(fan.cost[:, -_YEAR:].mean(axis=1), [_BANDS["p5"], _BANDS["p95"]]) for fan in fans}
+    ordered = sorted(spans, key=lambda name: float(np.ptp(spans[name])))
+    widths = [rough(float(np.ptp(spans[name])), 2) for name in ordered]
+    least = f"{ordered[0]} spreads least: " if len(fans) > 1 and widths[0] != widths[1] else ""
+    month = "an average month" + (" of the last year" if fans[0].cost.shape[1] > _YEAR else "")
+    first, *others = (f"{_span(*spans[name])}{' USD' * (k == 0)} with {name}" for k, name in enumerate(ordered))
     also = f"; {listed(others, 'and')}" if others else ""
-    month = fans[0].cost.shape[1]
-    return sentence(f"month {month} costs, in 9 of 10 futures: {first}{also}")
+    return sentence(f"{least}{month} costs, in 9 of 10 futures, {first}{also}")
+
+
+def _span(low: float, high: float) -> str:
+    return rough(high) if rough(low) == rough(high) else f"{rough(low)} to {rough(high)}"
 
 
 def _name(fan: Fan) -> str:

@@ -38,3 +38,10 @@ def _moves(keys: int) -> Iterator[Steps]:
 def first_steps(box: Box) -> Steps:
     """Begin with steps of an eighth of each key's values, as a power of two."""
     return tuple(1 << max(0, (len(choice.values) // 8).bit_length() - 1) for choice in box.choices)
+
+
+def along_longest(steps: Steps, box: Box) -> Steps:
+    """Keep the step in the key of the most values, the first of equals; none in the others."""
+    lengths = [len(choice.values) for choice in box.choices]
+    longest = lengths.index(max(lengths))
+    return tuple(step if k == longest else 0 for k, step in enumerate(steps))

@@ -4,12 +4,13 @@ All settings see the same sample paths, so a setting is compared with its neighb
 """
 
 import itertools
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sim.search.cells import DOES, FAILS, Bench
 from sim.search.certificate import ALIKE, DEARER, Certificate, Rules, certify
 from sim.search.choices import Point
-from sim.search.neighbours import Steps, along, first_steps
+from sim.search.neighbours import Steps, along, along_longest, first_steps
 
 _LINES: Final = 12
 """Lines that several keys are looked along, about."""
@@ -21,12 +22,11 @@ def survey(bench: Bench, start: Point, replications: int) -> Point:
     A valley may run askew through the keys, or there may be two; the lowest place of each line stays a rival.
     """
     lengths = [len(choice.values) for choice in bench.box.choices]
-    longest = lengths.index(max(lengths))
     if len(lengths) == 1:
         return descend(bench, start, replications, first_steps(bench.box))
     most = max(2, round(_LINES ** (1 / (len(lengths) - 1))))
-    places = [[start[k]] if k == longest else _spread(length, most) for k, length in enumerate(lengths)]
-    along_it = tuple(step if k == longest else 0 for k, step in enumerate(first_steps(bench.box)))
+    along_it = along_longest(first_steps(bench.box), bench.box)
+    places = [[start[k]] if along_it[k] else _spread(length, most) for k, length in enumerate(lengths)]
     lowest = [descend(bench, line, replications, along_it) for line in itertools.product(*places)]
     bench.rivals = tuple(dict.fromkeys(lowest))
     best = min(lowest, key=lambda at: bench.order(at, replications))
@@ -81,7 +81,16 @@ def race(bench: Bench, at: Point, rules: Rules) -> tuple[Point, Certificate]:
             return at, found
         else:
             count = min(2 * count, rules.most)
-            bench.simulate([at, *(each.at for each in found.doubts)], count)
+            doubtful = [each.at for each in found.doubts]
+            bench.simulate([at, *doubtful], count)
+            bench.rivals = tuple(_walked(bench, doubtful, count))
+
+
+def _walked(bench: Bench, doubtful: Sequence[Point], count: int) -> Iterator[Point]:
+    """Move each rival in doubt to the lowest place of its line, before it is dropped for what few replications hid."""
+    steps = along_longest((1,) * len(bench.box.choices), bench.box)
+    moved = (descend(bench, each, count, steps) if each in doubtful else each for each in bench.rivals)
+    yield from dict.fromkeys(moved)
 
 
 def _behind(found: Certificate, count: int) -> list[Point]:

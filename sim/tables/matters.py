@@ -72,12 +72,23 @@ def _first(result: Json) -> str:
     perfect = result["worth_of_knowing_all_usd"]
     if isinstance(perfect, Lacking):
         return f"It cannot be told which input is best measured first: {perfect.reason}."
-    key, best = max(result["inputs"].items(), key=lambda item: float(item[1]["worth_usd"].value or 0.0))
-    if not best["worth_usd"].value:
+    most_first = [(key, each) for key, each in _by_worth(result) if each["worth_usd"].value]
+    by_chance = [f"`{key}` {number(each['worth_usd'].value)} USD" for key, each in most_first if each["law"] is None]
+    chance = f" What no one can measure: {'; '.join(by_chance)}." if by_chance else ""
+    known = next(((key, each["worth_usd"]) for key, each in most_first if each["law"] is not None), None)
+    if known is None and by_chance:
+        return f"Knowing any one number beforehand would spare nothing.{chance}"
+    if known is None:
         return "Knowing any one input beforehand would spare nothing: the choice would stay the same."
+    key, worth = known
     of_all = f"of the {number(perfect.value)} USD that knowing everything would spare"
-    sure = "" if best["worth_usd"].low else ", and that may be nothing"
-    return f"Measure `{key}` first: knowing it would spare {with_interval(best['worth_usd'])} USD {of_all}{sure}."
+    sure = "" if worth.low else ", and that may be nothing"
+    return f"Measure `{key}` first: knowing it would spare {with_interval(worth)} USD {of_all}{sure}.{chance}"
+
+
+def _by_worth(result: Json) -> list[tuple[str, Json]]:
+    """Put the inputs in the order of what knowing them is worth."""
+    return sorted(result["inputs"].items(), key=lambda item: -float(item[1]["worth_usd"].value or 0.0))
 
 
 def _swings(result: Json) -> str:
@@ -126,9 +137,8 @@ def _plain(value: float | str | bool | None) -> str:
 
 def _worths(result: Json) -> str:
     """Lay out the inputs by what knowing them is worth."""
-    ordered = sorted(result["inputs"].items(), key=lambda item: -float(item[1]["worth_usd"].value or 0.0))
     perfect = result["worth_of_knowing_all_usd"]
-    rows = [[key, each["law"] or _CHANCE, with_interval(each["worth_usd"])] for key, each in ordered]
+    rows = [[key, each["law"] or _CHANCE, with_interval(each["worth_usd"])] for key, each in _by_worth(result)]
     return grid_text(["input", "law", "worth of knowing, USD"], [*rows, ["everything", "", with_interval(perfect)]])
 
 

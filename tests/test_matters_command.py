@@ -225,7 +225,7 @@ class TestPictures:
 
     def test_of_a_decision(self, found):
         fan = fan_of(found.decided)
-        assert fan.texts[0].get_text().startswith("Month 10 costs, in 9 of 10 futures: ")
+        assert fan.texts[0].get_text().startswith("Hired spreads least: an average month costs, in 9 of")
         bars = regret_of(found.decided).axes[0].patches
         regrets = [each["expected_regret_usd"].value for each in found.decided.result["strategies"].values()]
         assert sorted(bar.get_width() for bar in bars) == pytest.approx(sorted(regrets))

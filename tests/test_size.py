@@ -230,13 +230,11 @@ class TestLevels:
 
 
 class TestRivals:
-    """Twenty places along the longest key at each of three patiences: a survey on few paths may stop beside the best."""
-
-    VALUES = {"held.gpu.nodes": range(20), "patience_hours": [0, 2, 40]}
+    """Twenty places along the longest key at each of three patiences; a survey on few paths may stop off the best."""
 
     def bench(self):
         scenario = world(own=LOSS, work=POISSON, horizon_days=10)
-        return bench_of(scenario, chosen(scenario, "own", self.VALUES))
+        return bench_of(scenario, chosen(scenario, "own", {"held.gpu.nodes": range(20), "patience_hours": [0, 2, 40]}))
 
     def lowest(self, patience, count):
         bench = self.bench()

@@ -73,6 +73,33 @@ def test_json_and_csv(world):
     assert [row[:2] for row in rows[1:]] == [["2", "does the work"], ["1", "misses a level"], ["3", "dearer"]]
 
 
+def test_the_folder_holds_the_setting_in_its_place(world):
+    asked = ("size", "w.yaml", "--plan", "own", "--wait-p95", "0.4", "--out", "o")
+    assert here(*asked, cwd=world)[0] == 0
+    assert {path.name for path in (world / "o").iterdir()} == {
+        "manifest.json",
+        "result.csv",
+        "result.json",
+        "scenario.yaml",
+    }
+    made_by = json.loads((world / "o" / "manifest.json").read_text())
+    assert made_by["verb"] == "size own --wait-p95 0.4 --indifferent 0.1%"
+    assert json.loads((world / "o" / "result.json").read_text())["setting"] == {"plans.own.held.gpu.nodes": 2}
+    ran = json.loads(here("run", "o/scenario.yaml", "--reps", "10", "--format", "json", cwd=world)[1])
+    assert ran["plans"]["own"]["bill_usd"]["total"]["value"] == 720
+    assert ran["plans"]["api"]["bill_usd"]["total"]["value"] == 2142  # 119 pairs: the first comes after an hour
+    assert here(*asked, cwd=world)[0] == 0  # the same question again
+    other = refused(*asked[:5], "0.6", "--out", "o", cwd=world)
+    assert "holds the results of another question" in other
+
+
+def test_without_a_setting_the_folder_holds_the_scenario_as_asked(world):
+    few = ("--choose", "held.gpu.nodes=0,1", "--wait-p95", "0.4", "--out", "o")
+    assert here("size", "w.yaml", "--plan", "own", *few, cwd=world)[0] == 0
+    assert json.loads((world / "o" / "result.json").read_text())["setting"] is None
+    assert "nodes: 1" in (world / "o" / "scenario.yaml").read_text()
+
+
 _FORM = "must be KEY=LO:HI in whole numbers, both ends meant, or KEY=1,2,4, got "
 REFUSALS = {
     ("--choose", "held.gpu.nodes"): f"--choose: {_FORM}'held.gpu.nodes'",

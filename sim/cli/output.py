@@ -62,15 +62,16 @@ def write_results(
     csv_text: str,
     figures: dict[str, Any],
     verb: str | None = None,
+    chosen: "Scenario | None" = None,
 ) -> None:
-    """Write a run's folder: scenario, manifest, results, pictures."""
+    """Write a run's folder: scenario (as it was chosen, where it was), manifest, results, pictures."""
     from sim import charts
     from sim.files import write
     from sim.manifest import FILE, manifest, runnable_from
     from sim.study import as_json
 
     made_by = manifest(scenario, result, verb)
-    write(out / "scenario.yaml", runnable_from(out, scenario, made_by["seed"], result.get("vary")))
+    write(out / "scenario.yaml", runnable_from(out, chosen or scenario, made_by["seed"], result.get("vary")))
     write(out / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False) + "\n")
     write(out / "result.csv", csv_text)
     write(out / FILE, json.dumps(made_by, indent=1) + "\n")

@@ -16,6 +16,7 @@ from sim.cli.options import (
     File,
     Format,
     Jobs,
+    Out,
     Reps,
     SeedText,
     Settings,
@@ -25,7 +26,7 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import show
+from sim.cli.output import show, write_results
 from sim.faults import Fault, InputError
 
 _FORM = "must be KEY=LO:HI in whole numbers, both ends meant, or KEY=1,2,4"
@@ -145,6 +146,7 @@ def size(
     jobs: Jobs = "auto",
     engine: Engine = "kernel",
     format_: Format = "text",
+    out: Out = None,
 ) -> None:
     """Find the cheapest setting of a plan that keeps its service levels, and prove it by its neighbours.
 
@@ -154,13 +156,21 @@ def size(
     """
     choice("--format", format_, FORMATS)
     scenario = load_scenario(file, settings)
+    from sim.files import output_folder
+    from sim.manifest import claim
     from sim.search import size as find
     from sim.tables import size_csv, size_text
 
     usd, share = _indifferent(indifferent)
+    name = _plan(plan, list(scenario.plans))
+    promises = {"--wait-p95": wait, "--ttft-p95": ttft, "--availability": availability, "--within": within}
+    told = [f"{flag} {text}" for flag, text in promises.items() if text is not None]
+    verb = " ".join(["size", name, *(choose or ()), *told, f"--indifferent {indifferent}"])
+    if out is not None:
+        claim(output_folder(out), scenario, verb=verb)
     found = find(
         scenario,
-        _plan(plan, list(scenario.plans)),
+        name,
         _choices(choose),
         wait_p95_hours=_number("--wait-p95", wait),
         ttft_p95_s=_number("--ttft-p95", ttft),
@@ -175,4 +185,6 @@ def size(
         engine=choice("--engine", engine, ENGINES),
         tell=_tell,
     )
+    if out is not None:
+        write_results(out, scenario, found.result, size_csv(found.result), {}, verb, found.chosen)
     show(found.result, format_, size_text, size_csv)

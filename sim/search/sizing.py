@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.estimate import Estimate
 from sim.faults import Fault, InputError
-from sim.scenario import Scenario
+from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.search.cells import DOES, Bench, Cell
 from sim.search.certificate import Certificate, Neighbour, Rules
 from sim.search.choices import Box, Setting, alone, by_load, given, start
@@ -62,6 +62,12 @@ class Sized:
     def bill_usd(self) -> Estimate:
         """Bill of the setting over the counted time."""
         return self.certificate.bill_usd
+
+    @property
+    def chosen(self) -> Scenario:
+        """The scenario with its levels and the setting in place; without a setting, as it was asked."""
+        tree = Tree(as_values(self.scenario), file=self.scenario.name)
+        return build(with_settings(tree, self.setting or {}), self.scenario.folder)
 
     def table(self) -> "pd.DataFrame":
         """Lay out the certificate.

@@ -257,6 +257,16 @@ class TestRivals:
         assert bench.rivals == (low, (low[0] + 12, 2))
 
 
+def test_no_nodes_at_all_is_not_missed_behind_settings_that_miss_the_level():
+    # On one node to four some jobs wait too long; without nodes all go to a cheap API at once.
+    own = {"api": {"usd_per_job": 1}, "patience_hours": 3}
+    found = sim.size(world(own=own, work=POISSON), "own", most_replications=80, wait_p95_hours=1)
+    assert found.setting == {NODES: 0}
+    dear = sim.size(world(own=own | {"api": {"usd_per_job": 90}}, work=POISSON), "own", wait_p95_hours=1)
+    assert dear.setting == {NODES: 5}
+    assert ({NODES: 0}, "dearer") in [(each.setting, each.verdict) for each in dear.certificate.neighbours]
+
+
 class TestNeighbours:
     BOX = Box((Choice("a", range(9)), Choice("b", (1, 2, 4))))
 

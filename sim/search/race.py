@@ -22,15 +22,23 @@ def survey(bench: Bench, start: Point, replications: int) -> Point:
     A valley may run askew through the keys, or there may be two; the lowest place of each line stays a rival.
     """
     lengths = [len(choice.values) for choice in bench.box.choices]
+    bench.rivals = _without_nodes(bench, start)
     if len(lengths) == 1:
         return descend(bench, start, replications, first_steps(bench.box))
     most = max(2, round(_LINES ** (1 / (len(lengths) - 1))))
     along_it = along_longest(first_steps(bench.box), bench.box)
     places = [[start[k]] if along_it[k] else _spread(length, most) for k, length in enumerate(lengths)]
     lowest = [descend(bench, line, replications, along_it) for line in itertools.product(*places)]
-    bench.rivals = tuple(dict.fromkeys(lowest))
+    bench.rivals = tuple(dict.fromkeys([*lowest, *bench.rivals]))
     best = min(lowest, key=lambda at: bench.order(at, replications))
     return descend(bench, best, replications, first_steps(bench.box))
+
+
+def _without_nodes(bench: Bench, start: Point) -> tuple[Point, ...]:
+    """Take the setting without nodes where there is one: all goes to the API at once, unlike with a few nodes."""
+    choices = zip(bench.box.choices, start, strict=True)
+    bare = tuple(0 if each.key.endswith(".nodes") and each.values[0] == 0 else place for each, place in choices)
+    return (bare,) if bare != start and bench.cell(bare).ready is not None else ()
 
 
 def _spread(length: int, most: int) -> list[int]:

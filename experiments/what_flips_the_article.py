@@ -92,12 +92,12 @@ def speed(days: float, reps: int, **settings: Any) -> Estimate:
 
 def by_speed(days: float, reps: int) -> list[Flip]:
     """Move the speed, with the engineer and without."""
-    known = ((MEASURED / TOKENS_PER_SECOND, "measured in 2024"),)
+    known = ((MEASURED / TOKENS_PER_SECOND, "measured"),)
     rows = []
     for name, settings in (("training speed", {}), ("training speed, no engineer", {STAFF: 0})):
         times = speed(days, reps, **settings)
         flip = (
-            f"{plain((times.value or 0.0) * TOKENS_PER_SECOND)} tokens/s, {plain((times.value or 0.0) * AT_RATE)} a day"
+            f"{plain((times.value or 0.0) * TOKENS_PER_SECOND)} tokens/s, {plain((times.value or 0.0) * AT_RATE)}/day"
         )
         rows.append(Flip(name, f"{TOKENS_PER_SECOND:.0f} tokens/s, {AT_RATE} runs a day", times, flip, known))
     return rows

@@ -16,8 +16,8 @@ from sim.estimate import Estimate
 _LEFT, _RIGHT, _ROW, _TOP, _BOTTOM = 3.1, 0.4, 0.56, 0.1, 0.55
 _COLOUR: Final = "#0072B2"
 _NEVER: Final = "#d9d9d9"
-_LETTER: Final = 0.085
-"""Inches of a bold letter of small type, on average."""
+_LETTER: Final = 0.061
+"""Inches of a letter of the type in the bars, on average."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _scale(axes: Axes, moves: Sequence[Move]) -> None:
     """Set the axis of moves up, with room for what is written behind the bars."""
     reach = [each.times.high or each.times.value or 1.0 for each in moves]
     reach += [times for each in moves for times, _ in each.known]
-    ticks(axes, "x", 1.0, 7.0 * max(reach), log=True)
+    ticks(axes, "x", 1.0, 3.5 * max(reach), log=True)
     axes.set_ylim(-0.6, len(moves) - 0.4)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
@@ -110,12 +110,11 @@ def _told(axes: Axes, move: Move, value: float, y: float) -> None:
     text = f"{plain(value)} times: {move.flip}"
     left, right = axes.get_xlim()
     inches = axes.get_window_extent().width / axes.figure.dpi * math.log(value / left) / math.log(right / left)
-    look = {"va": "center", "size": SMALL_SIZE, "zorder": 6}
-    if inches > _LETTER * len(text):
-        write(axes, 1.06, y, text, **{**look, "color": "white", "weight": "bold"})
+    look, inside = {"va": "center", "size": 8, "zorder": 6}, inches > _LETTER * len(text)
+    if inside:
+        write(axes, 1.06, y, text, **{**look, "color": "white"})
     else:
-        known = [times for times, _ in move.known]
-        write(axes, 1.07 * max([move.times.high or value, *known]), y + 0.14 * bool(known), text, **look)
-    for times, what in move.known:
-        drop = 0.0 if inches > _LETTER * len(text) else 0.14
-        write(axes, 1.1 * times, y - drop, f"{what}: {plain(times)} times", **look)
+        behind = max([move.times.high or value, *(known for known, _ in move.known)])
+        write(axes, 1.1 * behind, y + 0.14 * bool(move.known), text, **look)
+    for known, what in move.known:
+        write(axes, 1.1 * known, y - 0.14 * (not inside), f"{what}: {plain(known)} times", **look)

@@ -207,6 +207,18 @@ def steps_in(path) -> np.ndarray:
     return np.rint(-np.log2(path))
 
 
+def test_steps_are_told_apart_from_drift_and_rise():
+    drift = {"p10": -60, "p90": -20, "shape": "normal"}
+    path = {
+        "percent_a_year": drift,
+        "steps": {"every_months": 4, "percent": -50},
+        "rise": {"after_months": 3, "times": 2},
+    }
+    moved = {draw(world(prices={"api": path}), 1, number).stepped("api") for number in range(40)}
+    assert {1.0, 0.5, 0.25, 0.125} <= moved
+    assert all(math.log2(each).is_integer() for each in moved)  # a number of halvings, whatever the drift
+
+
 def test_steps_are_a_poisson_process():
     question = world(prices={"api": {"steps": {"every_months": 4, "percent": -50}}})
     counts = np.array([steps_in(draw(question, 1, number).prices["api"]) for number in range(MANY)])

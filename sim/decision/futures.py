@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from sim.faults import Fault, InputError, nearest
 from sim.scenario import Scenario, Tree, build, with_settings
-from sim.scenario.decision import PRICE_KINDS, Decision, Event, PricePath, Steps
+from sim.scenario.decision import PRICE_KINDS, Decision, Event, PriceKind, PricePath, Steps
 from sim.scenario.decision_misfits import completed
 from sim.scenario.read import values_used
 from sim.scenario.uncertain import Scalar, factor, groups, pairs_of
@@ -53,6 +53,13 @@ class Future:
     prices: dict[str, Floats] = field(repr=False)
     openings: dict[str, Floats] = field(repr=False)
     events: dict[str, float | None]
+
+    def stepped(self, kind: str) -> float:
+        """Tell by how many times steps alone have moved a price by the last month: over its factor without them."""
+        path = _decision(self.scenario)[0].prices[cast(PriceKind, kind)]
+        months = len(self.prices[kind])
+        without = _factors(path, [months - 0.5], [], math.floor(_rises(path, self.events, months)))
+        return float(f"{self.prices[kind][-1] / without[0]:.12g}")  # alike for the same number of steps
 
 
 @dataclass(frozen=True)

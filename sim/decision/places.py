@@ -89,8 +89,8 @@ def chances(scenario: Scenario, seed: int, futures: int) -> dict[str, list[Value
     Returns
     -------
     dict of lists
-        By dotted key: the month of an event that may not come (None: it does not), the last factor of a price that
-        moves in steps.
+        By dotted key: the month of an event that may not come (None: it does not), by how many times steps alone have
+        moved a price in the last month.
     """
     decision = scenario.decision
     if decision is None:
@@ -103,6 +103,4 @@ def chances(scenario: Scenario, seed: int, futures: int) -> dict[str, list[Value
     months: dict[str, list[Value]] = {
         f"decision.events.{name}": [each.events[name] for each in drawn] for name in events
     }
-    return months | {
-        f"decision.prices.{kind}.steps": [float(each.prices[kind][-1]) for each in drawn] for kind in steps
-    }
+    return months | {f"decision.prices.{kind}.steps": [each.stepped(kind) for each in drawn] for kind in steps}

@@ -242,13 +242,18 @@ class TestRivals:
 
     def test_a_rival_in_doubt_walks_to_the_lowest_place_of_its_line(self):
         bench, low = self.bench(), [self.lowest(patience, 20) for patience in range(3)]
-        bench.rivals = ((low[0][0] + 2, 0), (low[1][0] - 1, 1), (low[2][0] + 3, 2))
+        bench.rivals = ((low[0][0] + 2, 0), (low[1][0] + 1, 1), (low[2][0] + 3, 2))
         assert tuple(_walked(bench, bench.rivals[:2], 20)) == (low[0], low[1], bench.rivals[2])
 
     def test_rivals_that_meet_are_one(self):
         bench, low = self.bench(), self.lowest(0, 20)
         bench.rivals = (low, (low[0] + 1, 0))
         assert tuple(_walked(bench, bench.rivals, 20)) == (low,)
+
+    def test_without_nodes_a_rival_stays(self):
+        bench = self.bench()
+        bench.rivals = ((0, 1),)
+        assert tuple(_walked(bench, bench.rivals, 20)) == ((0, 1),)
 
     def test_the_race_walks_on_from_a_rival(self):
         bench, low = self.bench(), self.lowest(1, 20)

@@ -95,9 +95,13 @@ def race(bench: Bench, at: Point, rules: Rules) -> tuple[Point, Certificate]:
 
 
 def _walked(bench: Bench, doubtful: Sequence[Point], count: int) -> Iterator[Point]:
-    """Move each rival in doubt to the lowest place of its line, before it is dropped for what few replications hid."""
+    """Move each rival in doubt to the lowest place of its line, before it is dropped for what few replications hid.
+
+    One at the low end stays: without nodes few replications hide nothing, and a walk from there passes all the line.
+    """
     steps = along_longest((1,) * len(bench.box.choices), bench.box)
-    moved = (descend(bench, each, count, steps) if each in doubtful else each for each in bench.rivals)
+    wanted = {each for each in doubtful if each[steps.index(1)]}
+    moved = (descend(bench, each, count, steps) if each in wanted else each for each in bench.rivals)
     yield from dict.fromkeys(moved)
 
 

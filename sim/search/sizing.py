@@ -203,7 +203,7 @@ def size(
     -----
     A step is to the next value of a key. The certificate holds against all settings one step away in one key, or in
     two at once, and, where several keys are chosen, against the best along the longest key at some twelve values of
-    the others; where the bill is no valley in between, a better setting may lie further off.
+    the others, and against no nodes at all; where the bill is no valley in between, a better one may lie further off.
     """
     check_how(seed, jobs, engine)
     asked, wanted = promised(scenario, wait_p95_hours, ttft_p95_s), available(availability, within_hours)

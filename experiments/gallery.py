@@ -20,7 +20,7 @@ KEPT = {
     "spot_checkpoints.py": ("spot_checkpoints",),
     "night_fill.py": ("night_fill",),
     "bursts.py": ("bursts",),
-    "three_year_commitment.py": ("fan", "regret"),
+    "three_year_commitment.py": ("fan", "regret", "tornado"),
     "what_flips_the_article.py": ("what_flips_the_article",),
     "size_for_slo.py": ("size_for_slo",),
 }

@@ -4,7 +4,7 @@
 
 Scenarios/commitment.yaml: demand, its growth, speed and all prices are uncertain; a new model may strand the node, a
 subsidy of the API may end. Prints the decision and, for several chances of a new model, which strategy is regretted
-least; draws what the best three cost month by month, and what each choice is regretted.
+least; draws what the best three cost month by month, what each choice is regretted, and which inputs matter to it.
 """
 
 import argparse
@@ -18,13 +18,16 @@ from sim.charts.fan import Fan, Happening
 from sim.charts.regret import Regret
 from sim.cli.app import guarded
 from sim.decision import Decided, decide, decide_at
+from sim.decision.pictures import tornado_of
 from sim.estimate import Estimate
 from sim.files import output_folder, shipped, write
 from sim.scenario import load
 from sim.study import as_json
 from sim.tables import decision_text, decisions_text
+from sim.tables.matters import matters_text
 
 NEW_MODEL = "decision.events.new_model.probability"
+MEASURED = ("three_years", "api")
 CHANCES = (0.0, 0.3, 0.6, 0.9)
 SOURCE = "experiments/scenarios/commitment.yaml; what is assumed there is marked so"
 NOTE = "Month 1 also carries what switching costs, the last month what terms run on beyond the span."
@@ -81,9 +84,10 @@ def main() -> None:
     bars = sim.charts.regret_bars(
         regrets(decided), strategies=names, undecided=decided.result["verdict"]["undecided"], source=SOURCE
     )
-    drawn = [
-        path for name, figure in (("fan", fan), ("regret", bars)) for path in sim.charts.save(figure, folder, name)
-    ]
+    weighed = sim.matters(scenario, MEASURED, arguments.futures, arguments.reps, points=0, jobs=arguments.jobs)
+    print(f"\nwhat matters:\n\n{matters_text(weighed.result)}")
+    figures = {"fan": fan, "regret": bars, "tornado": tornado_of(weighed)}
+    drawn = [path for name, figure in figures.items() for path in sim.charts.save(figure, folder, name)]
     print("\nwrote", *drawn, folder / "decision.json")
 
 

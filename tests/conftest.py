@@ -8,6 +8,11 @@ settings.load_profile("fixed")
 pytest.register_assert_rewrite("refusals", "studies", "drawings")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the file that takes longest by itself, so that no processor waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_kernels.py")
+
+
 @pytest.fixture
 def article_file(tmp_path):
     """The article as a file."""

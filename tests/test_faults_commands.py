@@ -3,10 +3,10 @@
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,13 @@ import sim
 from sim.faults import InputError
 
 
-def children_seconds() -> float:
-    """Processor time of the commands run so far: whatever else the machine does does not count."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def test_b19_a_grid_of_a_thousand_million_cells(article_file):
-    began = children_seconds()
+    began = time.monotonic()
     keys = (RATE, "horizon_days", "warm_up_days")
     told = refused("sweep", article_file, *(f"--vary={key}=1:2:1000" for key in keys))
     assert re.search(r"--vary: makes 1,000,000,000 cells, about [\d,.]+ h of work; at most 10,000 run at once", told)
     assert "1,000,000,000 cells" in refused("sweep", article_file, f"--vary={RATE}=1:2:1000000000")
-    assert children_seconds() - began < 10
+    assert time.monotonic() - began < 10
     with pytest.raises(InputError, match="makes 1,000,000,000 cells"):
         sim.sweep(scenario(), {key: range(1, 1001) for key in keys})
 

@@ -152,9 +152,9 @@ def test_b04_what_no_machine_could_run_is_refused(settings, refusal):
 )
 def test_b04_ranges_of_serving_are_within_what_can_be_run(settings):
     sim.run(scenario(CHAT), replications=1)  # compiles
-    began = time.process_time()
+    began = time.monotonic()
     json.dumps(as_json(sim.run(scenario(CHAT, settings), replications=2).result), allow_nan=False)
-    assert time.process_time() - began < 30
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

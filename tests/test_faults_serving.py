@@ -167,9 +167,9 @@ def codes(found) -> dict[str, str]:
 
 
 def test_a_load_that_no_replica_can_carry_is_told_and_not_ranked():
-    began = time.process_time()
+    began = time.monotonic()
     found = run(scenario(CHAT, {RATE: 1000}), replications=2).result
-    assert time.process_time() - began < 60
+    assert time.monotonic() - began < 60
     own = found["plans"]["own"]
     assert "of the requests of class `chat` had not started when the clock stopped (at most 1 % may)" in own["reason"]
     assert not own["eligible"]

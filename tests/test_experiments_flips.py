@@ -61,7 +61,7 @@ def test_bars_are_told_in_them_or_behind_them():
     ]
     figure = flips(moves, "Finding", "source", "more")
     shown = " ".join(texts(figure))
-    for word in ("30 times: 94 USD", "measured: 90 times", "1.1 times: a little more", "not even for nothing", "Star"):
+    for word in ("30 ×: 94 USD", "measured: 90 times", "1.1 ×: a little more", "not even for nothing", "Star"):
         assert word in shown
     assert title(figure) == "Finding"
     assert len(figure.axes[0].patches) == 3

@@ -107,7 +107,7 @@ def _row(axes: Axes, move: Move, y: float) -> None:
 
 def _told(axes: Axes, move: Move, value: float, y: float) -> None:
     """Write the move into its bar where that is long enough, else behind it; what is known stands at its star."""
-    text = f"{plain(value)} times: {move.flip}"
+    text = f"{plain(value)} ×: {move.flip}"
     left, right = axes.get_xlim()
     inches = axes.get_window_extent().width / axes.figure.dpi * math.log(value / left) / math.log(right / left)
     look, inside = {"va": "center", "size": 8, "zorder": 6}, inches > _LETTER * len(text)

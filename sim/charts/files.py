@@ -47,6 +47,11 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     return files
 
 
+def svg(figure: Figure) -> str:
+    """Give a figure as SVG, its text kept as text: the bytes that ``save`` writes."""
+    return _bytes(figure, "svg").decode()
+
+
 def _bytes(figure: Figure, form: str) -> bytes:
     page = io.BytesIO()
     with theme():

@@ -17,6 +17,9 @@ from sim.charts.words import wrapped
 WIDTH: Final = 9.0
 """Inches; at the 900 pixels of a README column, 10 pt is read as 14 pixels."""
 
+PARTS: Final = ("finding", "reading", "source")
+"""Names of a sheet's texts, by which they are found again where a page says them itself."""
+
 _MARGIN, _LEADING, _SOURCE_SIZE = 0.15, 1.35, 8.0
 _FEWEST = 30
 
@@ -58,11 +61,12 @@ def sheet(title: str, note: str, source: str, body: float) -> Sheet:
     figure = Figure(figsize=(WIDTH, down + body + _height(foot, _SOURCE_SIZE) + _MARGIN), facecolor="white")
     FigureCanvasAgg(figure)
     whole, y = figure.get_size_inches()[1], _MARGIN
-    for (text, size, weight, colour), height in zip(rows, heights, strict=True):
-        looks = {"size": size, "weight": weight, "color": colour, "va": "top", "linespacing": 1.25}
+    for (text, size, weight, colour), height, part in zip(rows, heights, PARTS, strict=False):
+        looks = {"size": size, "weight": weight, "color": colour, "va": "top", "linespacing": 1.25, "gid": part}
         write(figure, _MARGIN / WIDTH, 1 - y / whole, text, **looks)
         y += height
-    write(figure, _MARGIN / WIDTH, 0.6 * _MARGIN / whole, foot, size=_SOURCE_SIZE, color=GREY, va="bottom")
+    look = {"size": _SOURCE_SIZE, "color": GREY, "va": "bottom", "gid": PARTS[-1]}
+    write(figure, _MARGIN / WIDTH, 0.6 * _MARGIN / whole, foot, **look)
     return Sheet(figure, down)
 
 

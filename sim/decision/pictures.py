@@ -26,12 +26,18 @@ def source(result: Json) -> str:
     return f"{first}; {futures} x {paths} of {months}; present values {how}; interval: {100 * result['confidence']:g} %"
 
 
-def fan_of(decided: Decided) -> Figure:
-    """Draw what the least regretted strategies cost month by month, one-off switching costs left out and told."""
-    result, names = decided.result, decided.strategies
-    shown = _least_regretted(result)[:_PANELS]
+def fans_of(decided: Decided) -> list[Fan]:
+    """Take what the least regretted strategies cost month by month, one-off switching costs left out."""
+    names = decided.strategies
     running = decided.cost - decided.parts["switching"]
-    fans = [Fan(name, running[:, names.index(name)]) for name in shown]
+    return [Fan(name, running[:, names.index(name)]) for name in _least_regretted(decided.result)[:_PANELS]]
+
+
+def fan_of(decided: Decided) -> Figure:
+    """Draw what the least regretted strategies cost month by month; tell one-off switching costs apart."""
+    result, names = decided.result, decided.strategies
+    fans = fans_of(decided)
+    shown = [fan.name for fan in fans]
     once = {name: float(decided.parts["switching"][:, names.index(name)].sum(axis=1).mean()) for name in shown}
     told = ", ".join(f"{plan_word(name)} {rough(usd)} USD" for name, usd in once.items() if usd > 0)
     note = f"Without one-off switching costs, on average: {told}." if told else ""

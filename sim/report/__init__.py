@@ -1,1 +1,7 @@
-"""The report: a study as one HTML file for a person who decides. Not here: any number that is not in the results."""
+"""The answer in one look: everything about a scenario as one HTML file. Text out; nothing is printed here."""
+
+from sim.report.findings import FUTURES, Findings, gather
+from sim.report.page import report
+from sim.report.swept import arrival_rate
+
+__all__ = ["FUTURES", "Findings", "arrival_rate", "gather", "report"]

@@ -131,7 +131,7 @@ def study_text(result: Json) -> str:
     if "inference" in kinds:
         parts.append(OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill")))
     words = DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
-    parts.append("\n".join([_OF_JOBS.format(cost=_shared(result)), words] if "fine_tune" in kinds else [words]))
+    parts.append("\n".join([_OF_JOBS.format(cost=cost_rule(result)), words] if "fine_tune" in kinds else [words]))
     if "precision" in result:
         parts.append(precision_text(result["precision"], result["replications"]))
     parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
@@ -151,7 +151,7 @@ def _serving_lines(plans: Json) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _shared(result: Json) -> str:
+def cost_rule(result: Json) -> str:
     """Say what the cost of a job holds, and the windows it is shared out in: the counted time, divided equally."""
     if (rule := result["allocation"]["rule"]) == "platform":
         return _SHARED[rule]
@@ -177,7 +177,7 @@ def _bill_table(result: Json) -> str:
 
 
 def verdict(result: Json) -> str:
-    """Say in one or two sentences which plan is cheapest, how sure that is, and who is not ranked."""
+    """Say which plan is cheapest, how sure that is, and what service it gives; then who is not ranked."""
     best = result["comparison"]["cheapest"]
     lines = [
         f"`{name}` is not ranked: {plan['reason']}." for name, plan in result["plans"].items() if not plan["eligible"]
@@ -189,5 +189,22 @@ def verdict(result: Json) -> str:
     same = [name for name, plan in result["plans"].items() if plan["eligible"] and plan["bill_usd"]["total"] == bill]
     alike = "" if len(same) < 2 else f" (as `{'`, `'.join(name for name in same if name != best)}`)"
     paths = with_interval(chance, percent)
-    first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {paths} of the paths."
+    served = service_level(result["plans"][best])
+    first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {paths} of the paths; {served}."
     return "\n".join([first, *lines])
+
+
+def service_level(plan: Json) -> str:
+    """Say how long 95 % of each class wait under a plan, requests for their first token."""
+    return " and ".join(_served(name, each) for name, each in plan["classes"].items())
+
+
+def _served(name: str, each: Json) -> str:
+    """Say it of one class; of those that started, where more than 1 % did not."""
+    requests = each["kind"] == "inference"
+    late, unit = (each["ttft_s"]["all"]["p95"], "s") if requests else (each["wait_h"]["p95"], "h")
+    if late.value is None:
+        return f"no job of `{name}` started"
+    who = f"95 % of {'those that started of ' if each['censored'] else ''}`{name}`"
+    within = "at once" if late.value == 0 else f"within {number(late.value)} {unit}"
+    return f"{who} {'have their first token' if requests else 'start'} {within}"

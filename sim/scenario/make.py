@@ -1,6 +1,6 @@
 """From a file to a Scenario, with its price book: all faults at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from sim.scenario.book import Book
 from sim.scenario.book_file import bring
 from sim.scenario.lift import lift, path_of, put
 from sim.scenario.model import Scenario
-from sim.scenario.read import validated, with_settings
+from sim.scenario.read import as_values, validated, with_settings
 from sim.scenario.tree import Tree, dotted, read_tree
 from sim.scenario.uncertain import Spread
 
@@ -90,3 +90,27 @@ def load(file: str | Path, settings: dict[str, Any] | None = None) -> Scenario:
         With all faults found, each with file, line, key, rule and value.
     """
     return build(with_settings(read_tree(file), settings or {}), Path(file).parent)
+
+
+def with_values(scenario: Scenario, settings: Mapping[str, Any], flag: str = "lever") -> Scenario:
+    """Make the same scenario with values at dotted keys; what is put higher up comes first.
+
+    Uncertain numbers are judged at their central values alone, as ``run`` takes them.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Is not changed.
+    settings : mapping of str to any
+        Dotted keys and values; None takes away what stands there.
+    flag : str
+        What a refusal names.
+
+    Raises
+    ------
+    InputError
+        When the scenario is none with them.
+    """
+    ordered = dict(sorted(settings.items(), key=lambda each: each[0].count(".")))
+    tree = Tree(as_values(scenario), file=scenario.name, flag=flag)
+    return build(with_settings(tree, ordered), scenario.folder, ends=False)

@@ -17,10 +17,13 @@ import numpy as np
 
 from sim.estimate import Estimate, mean
 from sim.faults import InputError
-from sim.scenario import Scenario, Tree, as_values, build, with_settings
+from sim.scenario import Scenario
+from sim.scenario.levers import Lever
+from sim.scenario.make import with_values
 from sim.study.compare import difference, overload
 from sim.study.fitness import why_unfit
 from sim.study.simulate import Experiment, Outcome
+from sim.study.study import Study
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]
@@ -82,9 +85,7 @@ def is_whole(scenario: Scenario, key: str, low: float, high: float, flag: str) -
 def placed(scenario: Scenario, key: str, value: float, flag: str) -> Scenario:
     """Give a scenario a value at a key."""
     number = int(value) if value == round(value) and abs(value) < 1e15 else value
-    values = as_values(scenario.certain)
-    tree = with_settings(Tree(values, file=scenario.name, flag=flag), {key: number})
-    found = build(tree, scenario.folder)
+    found = with_values(scenario.certain, {key: number}, flag)
     if (list(found.plans), list(found.workload)) != (list(scenario.plans), list(scenario.workload)):
         raise InputError.one(flag, f"must be about a key of plans and classes that exist, got {key}")
     return found
@@ -93,6 +94,8 @@ def placed(scenario: Scenario, key: str, value: float, flag: str) -> Scenario:
 @dataclass(frozen=True)
 class Along:
     """A scenario along one of its numbers: each plan's bills on the same paths, worked out once a value.
+
+    The number is a key, or a lever, which may put several keys at once and leave some plans as they are.
 
     Attributes
     ----------
@@ -106,6 +109,8 @@ class Along:
         Replications that are run at a time; whether a plan does the work is judged by the first of these.
     mapper : callable
         May be that of a pool of threads.
+    lever : Lever or None
+        What is moved, where that is a lever.
     """
 
     scenario: Scenario
@@ -115,18 +120,40 @@ class Along:
     engine: str
     block: int
     mapper: Mapper
+    lever: Lever | None = None
     _scenarios: dict[float, Scenario] = field(default_factory=dict, repr=False)
     _bills: dict[tuple[float, str], Floats] = field(default_factory=dict, repr=False)
     _unfit: dict[tuple[float, str], str | None] = field(default_factory=dict, repr=False)
 
+    @classmethod
+    def of_lever(cls, study: Study, lever: Lever, block: int, mapper: Mapper) -> "Along":
+        """Move a lever of a study on its own paths; what the study found is known where the lever stands now."""
+        bills = {(lever.value, name): each.bills for name, each in study.outcomes.items()}
+        unfit = {(lever.value, name): each["reason"] for name, each in study.result["plans"].items()}
+        engine, flag = study.experiment.engine, "lever"
+        known = {"_bills": bills, "_unfit": unfit}
+        return cls(study.scenario, lever.name, flag, study.seed, engine, block, mapper, lever, **known)
+
     def at(self, value: float) -> Scenario:
         """Give the scenario with a value of the key."""
         if value not in self._scenarios:
-            self._scenarios[value] = placed(self.scenario, self.key, value, self.flag)
+            self._scenarios[value] = self._placed(value)
         return self._scenarios[value]
+
+    def _placed(self, value: float) -> Scenario:
+        """Put a value in its place."""
+        if self.lever is None:
+            return placed(self.scenario, self.key, value, self.flag)
+        return with_values(self.scenario.certain, self.lever.settings(value), self.flag)
+
+    def _stands(self, value: float, name: str) -> float:
+        """Tell the value at which a plan is simulated: one that the lever does not move stays where it is now."""
+        return value if self.lever is None or name in self.lever.plans else self.lever.value
 
     def overload(self, value: float, name: str) -> str | None:
         """Say whether a queue never settles, by arithmetic; None where jobs left over are settled at a price."""
+        if self.lever is not None:  # followed as a study ranks: by what was simulated
+            return None
         scenario = self.at(value)
         settled = scenario.equal_work.settle_usd_per_job is not None
         return None if settled else overload(scenario, scenario.plans[name])
@@ -136,12 +163,17 @@ class Along:
         if (text := self.overload(value, name)) is not None:
             return text
         self.know([value], [name])
-        return self._unfit[value, name]
+        return self._unfit[self._stands(value, name), name]
+
+    def bill(self, value: float, name: str) -> float:
+        """Take the mean bill of a plan at a value, over the first block of replications."""
+        self.know([value], [name])
+        return float(self._bills[self._stands(value, name), name][: self.block].mean())
 
     def gap(self, value: float, a: str, b: str, blocks: int = 1) -> Gap:
         """Take the difference of two bills at a value, over so many blocks of replications."""
         self.know([value], [a, b], blocks)
-        first, second = (self._bills[value, name][: blocks * self.block] for name in (a, b))
+        first, second = (self._bills[self._stands(value, name), name][: blocks * self.block] for name in (a, b))
         apart = difference(first, second)
         return Gap(value, mean(apart, float(self.scenario.confidence)), not apart.any())
 
@@ -149,10 +181,13 @@ class Along:
         """Work out the bills of some plans at some values, those that are not known yet; many values side by side."""
         for value in values:
             self.at(value)  # refusals come before any work, and threads find all scenarios made
+        by_value: dict[float, list[str]] = {}
+        for value, name in dict.fromkeys((self._stands(value, name), name) for value in values for name in names):
+            by_value.setdefault(value, []).append(name)
         asked = [
             (value, missing, range(done, blocks * self.block))
-            for value in values
-            for done, missing in self._missing(value, names, blocks * self.block).items()
+            for value, named in by_value.items()
+            for done, missing in self._missing(value, named, blocks * self.block).items()
         ]
 
         def alone(each: tuple[float, list[str], range]) -> dict[str, Known]:

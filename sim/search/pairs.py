@@ -118,10 +118,10 @@ def _unranked(pair: Pair, crossing: Crossing) -> LeftOut:
 def _crossings(pair: Pair, stretch: Stretch) -> list[Crossing]:
     """Find a crossing between each two neighbouring values of opposite sure signs."""
     sure = [k for k, gap in enumerate(stretch.gaps) if gap.sign]
-    return [_crossing(pair, stretch, i, j) for i, j in pairwise(sure) if stretch.gaps[i].sign != stretch.gaps[j].sign]
+    return [crossing_in(pair, stretch, i, j) for i, j in pairwise(sure) if stretch.gaps[i].sign != stretch.gaps[j].sign]
 
 
-def _crossing(pair: Pair, stretch: Stretch, i: int, j: int) -> Crossing:
+def crossing_in(pair: Pair, stretch: Stretch, i: int, j: int) -> Crossing:
     """Find the crossing between two values, or from where to where both plans cost the same on every path."""
     left, right = stretch.gaps[i], stretch.gaps[j]
     tied = [gap.at for gap in stretch.gaps[i + 1 : j] if gap.tied]

@@ -10,7 +10,7 @@ import numpy as np
 from sim.search.crossing import Pair
 from sim.search.difference import Gap
 from sim.search.roots import edge, worth_a_look
-from sim.search.span import FINE
+from sim.search.span import FINE, Span
 
 FIRST_LOOK: Final = 9
 """Values looked at first, evenly over the range."""
@@ -105,9 +105,8 @@ def _capacity(pair: Pair, before: Edge | None, run: Sequence[float]) -> float | 
     over = next((value for value in run if not _carried(pair, value)), None)
     if before is None or over is None:
         return None
-    return pair.span.value(
-        _halved(pair, lambda seen: _carried(pair, pair.span.value(seen)), before.inside, over, FINE)[1]
-    )
+    span = pair.span
+    return span.value(halved(span, lambda seen: _carried(pair, span.value(seen)), before.inside, over, FINE)[1])
 
 
 def _carried(pair: Pair, value: float) -> bool:
@@ -119,20 +118,20 @@ def _edge(pair: Pair, inside: float, outside: float) -> Edge:
     """Find the last value before another at which both plans still do the work: by arithmetic first, then simulated."""
     span = pair.span
     if not _carried(pair, outside):
-        ends = _halved(pair, lambda seen: _carried(pair, span.value(seen)), inside, outside, FINE)
+        ends = halved(span, lambda seen: _carried(pair, span.value(seen)), inside, outside, FINE)
         last, outside = span.value(ends[0]), span.value(ends[1])
         if last == inside or misfit(pair, last) is None:
             return Edge(last, outside)
         outside = last
-    ends = _halved(pair, lambda seen: misfit(pair, span.value(seen)) is None, inside, outside, _EDGE)
+    ends = halved(span, lambda seen: misfit(pair, span.value(seen)) is None, inside, outside, _EDGE)
     return Edge(span.value(ends[0]), span.value(ends[1]))
 
 
-def _halved(
-    pair: Pair, holds: Callable[[float], bool], inside: float, outside: float, share: float
+def halved(
+    span: Span, holds: Callable[[float], bool], inside: float, outside: float, share: float = _EDGE
 ) -> tuple[float, float]:
     """Halve towards the edge on the scale; between whole numbers until they are neighbours."""
-    span, low, high = pair.span, inside, outside
+    low, high = inside, outside
     if not span.whole:
         return edge(holds, span.seen(inside), span.seen(outside), share * span.width)
     while (middle := span.middle(low, high)) is not None:

@@ -16,10 +16,8 @@ from sim.scenario.levers.names import settled
 from sim.scenario.levers.node_prices import node_levers
 from sim.scenario.levers.staff import staff_levers
 from sim.scenario.levers.work import work_levers
-from sim.scenario.make import build
+from sim.scenario.make import with_values
 from sim.scenario.model import Scenario
-from sim.scenario.read import as_values, with_settings
-from sim.scenario.tree import Tree
 
 _LONGEST_NAME, _LONGEST_LABEL = 120, 40
 _HALVINGS: Final = 12
@@ -106,21 +104,6 @@ def checked(lever: Lever, value: Any) -> float:
             lever.name, f"must be {kind} from {lever.low:.10g} to {lever.high:.10g}, got {value!r:.80}"
         )
     return float(value)
-
-
-def with_values(scenario: Scenario, settings: Mapping[str, Any], flag: str = "lever") -> Scenario:
-    """Put values at dotted keys of a scenario; what is put higher up comes first.
-
-    Uncertain numbers are judged at their central values alone, as ``run`` takes them.
-
-    Raises
-    ------
-    InputError
-        When the scenario is none with them.
-    """
-    ordered = dict(sorted(settings.items(), key=lambda each: each[0].count(".")))
-    tree = Tree(as_values(scenario), file=scenario.name, flag=flag)
-    return build(with_settings(tree, ordered), scenario.folder, ends=False)
 
 
 def _slug(name: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sim.search.break_even import BreakEven, break_even
     from sim.search.frontier import Frontier, frontier
     from sim.search.sizing import Sized, size
+    from sim.search.turning import Turn, turning_points
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Scenario",
     "Sized",
     "Study",
+    "Turn",
     "__version__",
     "break_even",
     "charts",
@@ -38,6 +40,7 @@ __all__ = [
     "run_until",
     "size",
     "sweep",
+    "turning_points",
 ]
 
 _HOMES = {
@@ -51,6 +54,8 @@ _HOMES = {
     "Sized": "sim.search",
     "load": "sim.scenario",
     "size": "sim.search",
+    "Turn": "sim.search",
+    "turning_points": "sim.search",
     "Decided": "sim.decision",
     "decide": "sim.decision",
     "Mattered": "sim.decision.matters",

@@ -1,9 +1,22 @@
-"""Values looked for by simulation: where two plans cost the same, and the cheapest size of a plan."""
+"""Values looked for by simulation: where two plans cost the same, and the cheapest size of a plan; what turns a verdict."""
 
 from sim.search.break_even import BreakEven, break_even
 from sim.search.crossing import Crossing
 from sim.search.frontier import Frontier, frontier
 from sim.search.pairs import Compared
 from sim.search.sizing import Sized, size
+from sim.search.turning import Turn, turning_points, turning_result
 
-__all__ = ["BreakEven", "Compared", "Crossing", "Frontier", "Sized", "break_even", "frontier", "size"]
+__all__ = [
+    "BreakEven",
+    "Compared",
+    "Crossing",
+    "Frontier",
+    "Sized",
+    "Turn",
+    "break_even",
+    "frontier",
+    "size",
+    "turning_points",
+    "turning_result",
+]

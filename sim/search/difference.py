@@ -18,12 +18,10 @@ import numpy as np
 from sim.estimate import Estimate, mean
 from sim.faults import InputError
 from sim.scenario import Scenario
-from sim.scenario.levers import Lever
 from sim.scenario.make import with_values
 from sim.study.compare import difference, overload
 from sim.study.fitness import why_unfit
 from sim.study.simulate import Experiment, Outcome
-from sim.study.study import Study
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]
@@ -95,8 +93,6 @@ def placed(scenario: Scenario, key: str, value: float, flag: str) -> Scenario:
 class Along:
     """A scenario along one of its numbers: each plan's bills on the same paths, worked out once a value.
 
-    The number is a key, or a lever, which may put several keys at once and leave some plans as they are.
-
     Attributes
     ----------
     scenario : Scenario
@@ -109,8 +105,6 @@ class Along:
         Replications that are run at a time; whether a plan does the work is judged by the first of these.
     mapper : callable
         May be that of a pool of threads.
-    lever : Lever or None
-        What is moved, where that is a lever.
     """
 
     scenario: Scenario
@@ -120,19 +114,9 @@ class Along:
     engine: str
     block: int
     mapper: Mapper
-    lever: Lever | None = None
     _scenarios: dict[float, Scenario] = field(default_factory=dict, repr=False)
     _bills: dict[tuple[float, str], Floats] = field(default_factory=dict, repr=False)
     _unfit: dict[tuple[float, str], str | None] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of_lever(cls, study: Study, lever: Lever, block: int, mapper: Mapper) -> "Along":
-        """Move a lever of a study on its own paths; what the study found is known where the lever stands now."""
-        bills = {(lever.value, name): each.bills for name, each in study.outcomes.items()}
-        unfit = {(lever.value, name): each["reason"] for name, each in study.result["plans"].items()}
-        engine, flag = study.experiment.engine, "lever"
-        known = {"_bills": bills, "_unfit": unfit}
-        return cls(study.scenario, lever.name, flag, study.seed, engine, block, mapper, lever, **known)
 
     def at(self, value: float) -> Scenario:
         """Give the scenario with a value of the key."""
@@ -142,18 +126,15 @@ class Along:
 
     def _placed(self, value: float) -> Scenario:
         """Put a value in its place."""
-        if self.lever is None:
-            return placed(self.scenario, self.key, value, self.flag)
-        return with_values(self.scenario.certain, self.lever.settings(value), self.flag)
+        return placed(self.scenario, self.key, value, self.flag)
 
-    def _stands(self, value: float, name: str) -> float:
-        """Tell the value at which a plan is simulated: one that the lever does not move stays where it is now."""
-        return value if self.lever is None or name in self.lever.plans else self.lever.value
+    def places(self, value: float, name: str) -> tuple[float, ...]:
+        """Tell the values at which a plan is simulated so that its bills at one are known; judged at the first."""
+        del name
+        return (value,)
 
     def overload(self, value: float, name: str) -> str | None:
         """Say whether a queue never settles, by arithmetic; None where jobs left over are settled at a price."""
-        if self.lever is not None:  # followed as a study ranks: by what was simulated
-            return None
         scenario = self.at(value)
         settled = scenario.equal_work.settle_usd_per_job is not None
         return None if settled else overload(scenario, scenario.plans[name])
@@ -163,31 +144,31 @@ class Along:
         if (text := self.overload(value, name)) is not None:
             return text
         self.know([value], [name])
-        return self._unfit[self._stands(value, name), name]
+        return self._unfit[self.places(value, name)[0], name]
 
-    def bill(self, value: float, name: str) -> float:
-        """Take the mean bill of a plan at a value, over the first block of replications."""
-        self.know([value], [name])
-        return float(self._bills[self._stands(value, name), name][: self.block].mean())
+    def bills(self, value: float, name: str, blocks: int = 1) -> Floats:
+        """Take the bills of a plan at a value, over so many blocks of replications."""
+        self.know([value], [name], blocks)
+        return self._bills[value, name][: blocks * self.block]
 
     def gap(self, value: float, a: str, b: str, blocks: int = 1) -> Gap:
         """Take the difference of two bills at a value, over so many blocks of replications."""
         self.know([value], [a, b], blocks)
-        first, second = (self._bills[self._stands(value, name), name][: blocks * self.block] for name in (a, b))
-        apart = difference(first, second)
+        apart = difference(self.bills(value, a, blocks), self.bills(value, b, blocks))
         return Gap(value, mean(apart, float(self.scenario.confidence)), not apart.any())
 
     def know(self, values: Sequence[float], names: Sequence[str], blocks: int = 1) -> None:
         """Work out the bills of some plans at some values, those that are not known yet; many values side by side."""
-        for value in values:
-            self.at(value)  # refusals come before any work, and threads find all scenarios made
         by_value: dict[float, list[str]] = {}
-        for value, name in dict.fromkeys((self._stands(value, name), name) for value in values for name in names):
-            by_value.setdefault(value, []).append(name)
+        wanted = [(at, name) for value in values for name in names for at in self.places(value, name)]
+        for place, plan in dict.fromkeys(wanted):
+            by_value.setdefault(place, []).append(plan)
+        for place in by_value:
+            self.at(place)  # refusals come before any work, and threads find all scenarios made
         asked = [
-            (value, missing, range(done, blocks * self.block))
-            for value, named in by_value.items()
-            for done, missing in self._missing(value, named, blocks * self.block).items()
+            (place, missing, range(done, blocks * self.block))
+            for place, named in by_value.items()
+            for done, missing in self._missing(place, named, blocks * self.block).items()
         ]
 
         def alone(each: tuple[float, list[str], range]) -> dict[str, Known]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sim.estimate import Estimate
-from sim.faults import InputError
 from sim.scenario.levers import Lever
 from sim.scenario.levers import levers as levers_of
 from sim.search.crossing import Pair, Rules
-from sim.search.difference import Along
+from sim.search.moving import MONEY, Moving
 from sim.search.pairs import crossing_in
 from sim.search.scan import FIRST_LOOK, Stretch, halved, look
 from sim.search.span import Span
@@ -25,10 +24,8 @@ from sim.study.study import Progress, Study, check_how, check_replications, mapp
 Side = Literal["up", "down"]
 
 _PRECISION, _MOST_BLOCKS = 0.02, 4
-_MONEY: Final = ("node_price", "api_price", "staff")
-"""Kinds that a bill is a straight line of, and that may fall to nothing."""
-
 _LINE_LOOK: Final = 3
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,8 @@ class Turn:
         Which way it is moved.
     reason : str or None
         Why it never turns; or what happens there other than two bills that cross.
+    still : float or None
+        Where it never turns: how many times the least bill the next one is at the end of the range.
     """
 
     lever: Lever
@@ -54,6 +53,7 @@ class Turn:
     to: str | None
     side: Side
     reason: str | None
+    still: float | None = None
 
     def times(self) -> Estimate:
         """Tell how many times as much, or as little, the lever must be; no value where that has no meaning."""
@@ -84,6 +84,7 @@ class Turn:
             "times": self.times(),
             "to": self.to,
             "reason": self.reason,
+            "still": self.still,
         }
 
 
@@ -147,7 +148,7 @@ def turning_result(study: Study, turns: Sequence[Turn], replications: int) -> Js
 def _turns(study: Study, lever: Lever, replications: int, executor: ThreadPoolExecutor) -> Iterator[Turn]:
     """Follow the verdict to both sides of where a lever stands."""
     best = study.result["comparison"]["cheapest"]
-    along = Along.of_lever(study, lever, replications, mapper(executor))
+    along = Moving.of(study, lever, replications, mapper(executor))
     for side, span in _sides(along, lever):
         if best is None:
             yield Turn(lever, Estimate(None), None, side, "no plan does the work now")
@@ -157,24 +158,13 @@ def _turns(study: Study, lever: Lever, replications: int, executor: ThreadPoolEx
             yield _Outward(along, lever, span, side, best).turn()
 
 
-def _sides(along: Along, lever: Lever) -> Iterator[tuple[Side, Span]]:
+def _sides(along: Moving, lever: Lever) -> Iterator[tuple[Side, Span]]:
     """Give the ranges above and below where a lever stands; a price is followed down to nothing."""
     now = lever.value
     if now < lever.high:
         yield "up", Span(now, lever.high, lever.log, lever.whole)
-    if lever.kind in _MONEY and now > 0 and _can_be_nothing(along):
-        yield "down", Span(0.0, now)
-    elif now > lever.low:
-        yield "down", Span(lever.low, now, lever.log, lever.whole)
-
-
-def _can_be_nothing(along: Along) -> bool:
-    """Tell whether the scenario is one with a lever at 0."""
-    try:
-        along.at(0.0)
-    except InputError:
-        return False
-    return True
+    if (least := along.least) < now:
+        yield "down", Span(least, now, lever.log and least > 0, lever.whole)
 
 
 @dataclass(frozen=True)
@@ -204,7 +194,7 @@ class _Event:
 class _Outward:
     """The verdict followed from where a lever stands to one end of its range."""
 
-    along: Along
+    along: Moving
     lever: Lever
     span: Span
     side: Side
@@ -221,7 +211,7 @@ class _Outward:
         if reason is not None:
             text = f"`{self.best}` does the work no further: {reason}"
             return Turn(self.lever, Estimate(self._next(last)), self._cheapest_other(last), self.side, text)
-        return Turn(self.lever, Estimate(None), None, self.side, self._why_none())
+        return self._none()
 
     @property
     def _end(self) -> float:
@@ -243,11 +233,11 @@ class _Outward:
 
     def _values(self, span: Span) -> list[float]:
         """Space the values to look at first: few where bills are straight lines."""
-        return span.first_look(_LINE_LOOK if self.lever.kind in _MONEY else FIRST_LOOK)
+        return span.first_look(_LINE_LOOK if self.lever.kind in MONEY else FIRST_LOOK)
 
     def _last_fit(self) -> tuple[float, str | None]:
         """Find the last value at which the best plan does the work, and why it does not beyond; None where it does."""
-        if self.best not in self.lever.plans:
+        if self.best not in self.lever.plans or self.lever.kind in MONEY:
             return self._end, None
         values = sorted(self._values(self.span), key=self._away)
         self.along.know(values, [self.best])
@@ -303,7 +293,7 @@ class _Outward:
         if not sure:
             reason = f"`{pair.a}` and `{pair.b}` are not told apart now"
             if start.at != self.lever.value:
-                reason = f"`{pair.b}` does the work from {start.at:.4g} on"
+                reason = f"`{pair.b}` begins to do the work there"
         before = sure[-1] if sure else order[0] if start.mean < 0 else None
         if before is None:
             return _Event(start.at, start.at, pair, None, reason)
@@ -323,7 +313,7 @@ class _Outward:
     def _means(self, value: float) -> dict[str, float]:
         """Tell the mean bill of each plan that does the work at a value."""
         names = [name for name in self.along.scenario.plans if self.along.unfit(value, name) is None]
-        return {name: self.along.bill(value, name) for name in names}
+        return {name: float(self.along.bills(value, name).mean()) for name in names}
 
     def _cheapest_other(self, value: float) -> str | None:
         """Name the cheapest of the other plans at a value; None where none does the work."""
@@ -331,17 +321,22 @@ class _Outward:
         others.pop(self.best, None)
         return min(others, key=others.__getitem__, default=None)
 
-    def _why_none(self) -> str:
+    def _none(self) -> Turn:
         """Say how far the next plan still is where the lever is moved to the end of its range."""
         end, unit = self._end, self.lever.unit
-        rival, where = self._cheapest_other(end), f"at {_shown(end)} {unit}"
+        where = f"at a cv of {_shown(end)}" if unit == "cv" else f"at {_shown(end)} {unit}"
+        rival, means = self._cheapest_other(end), self._means(end)
+        still = None
         if rival is None:
-            return f"no other plan does the work {where}"
-        means = self._means(end)
-        if not means[self.best]:
-            return f"{where} `{rival}` still costs {means[rival]:,.0f} USD more than `{self.best}`"
-        times = means[rival] / means[self.best]
-        return f"{where} `{rival}` still costs {times:.3g} times what `{self.best}` does"
+            said = f"no other plan does the work {where}"
+        elif not means[self.best]:
+            said = f"{where} `{rival}` still costs {means[rival]:,.0f} USD more than `{self.best}`"
+        else:
+            still = means[rival] / means[self.best]
+            said = f"{where} `{rival}` still costs {still:.3g} times what `{self.best}` does"
+            if abs(still - 1) < _ROUNDING:
+                said = f"{where} `{rival}` costs the same as `{self.best}`"
+        return Turn(self.lever, Estimate(None), None, self.side, said, still)
 
 
 def _shown(value: float) -> str:

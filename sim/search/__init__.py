@@ -1,4 +1,4 @@
-"""Values looked for by simulation: where two plans cost the same, and the cheapest size of a plan; what turns a verdict."""
+"""Values looked for by simulation: where two plans cost the same, what turns a verdict, the cheapest size of a plan."""
 
 from sim.search.break_even import BreakEven, break_even
 from sim.search.crossing import Crossing

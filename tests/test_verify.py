@@ -10,7 +10,7 @@ from sim import fleet
 from sim.faults import InputError
 from sim.jobs import API, HELD, HIRED
 from sim.units import NEVER
-from sim.verify import api_worlds, elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
+from sim.verify import api_worlds, controls, elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
 from sim.verify.cases import read_cases, shipped
 from sim.verify.probes import OF_FLEET, OF_JOBS, OF_PAIR, OF_ROW, estimate, wish
 from sim.verify.rule import judge
@@ -114,8 +114,13 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
     seen = []
     text = CASE + "- {id: later, not_covered: needs serving}\n"
     found = verify(cases(tmp_path, text), quick=True, jobs=1, progress=lambda *done: seen.append(done))
-    assert list(found["cases"][0]) == ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
-    assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS), 0)
+    contract = ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
+    assert list(found["cases"][0]) == [*contract, "kind", "within", "most_relative_se"]
+    assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS) + len(controls.CONTROLS), 0)
+    assert all(row["pass"] for row in found["controls"])
+    assert found["theory"][0]["source"] == "Erlang (1917)"
+    assert [row["worlds"] for row in found["reference"]] == [20, 8, 10, 5]
+    assert sum(row["rows"] for row in found["reference"]) == found["reference_rows"]
     assert found["not_covered"] == [{"id": "later", "reason": "needs serving"}]
     kinds = ((worlds, 20), (elastic_worlds, 8), (serving_worlds, 5), (api_worlds, 5))
     assert found["reference_rows"] == sum(kind.compare(range(count))[0] for kind, count in kinds) > 800

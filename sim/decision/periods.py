@@ -13,10 +13,11 @@ import numpy as np
 
 from sim.faults import InputError
 from sim.scenario import Plan, Scenario
-from sim.scenario.arrivals import Superposition, rate_changes
+from sim.scenario.arrivals import Superposition
 from sim.scenario.decision_misfits import completed
 from sim.scenario.model import MOST_JOBS, MOST_SERVING_DAYS
 from sim.scenario.pattern import HOURS_PER_MONTH
+from sim.scenario.timed import rate_changes
 from sim.units import HOURS_PER_DAY
 
 _MOST_EXPONENT: Final = 600.0

@@ -1,6 +1,7 @@
 """The scenario: what a user states, frozen and validated. Not here: anything random, anything on a clock."""
 
-from sim.scenario.buying import Bought, Held, Hired
+from sim.scenario.buying import Bought, Held
+from sim.scenario.hired import Hired
 from sim.scenario.inference import InferenceClass
 from sim.scenario.inputs import Input
 from sim.scenario.make import build, load

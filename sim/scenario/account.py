@@ -48,9 +48,14 @@ class Limits(Part):
     """
 
     requests_per_minute: PerMinute | None = None
+    """Requests that the API takes a minute; left out: as many as come, if ``tokens_per_minute`` limits them."""
     tokens_per_minute: PerMinute | None = None
+    """Tokens, prompt and output together, that the API takes a minute; left out: any number, if ``requests_per_minute``
+    limits them."""
     burst_s: PositiveSeconds = 60.0
+    """Seconds of unused allowance that can be saved up for a burst; left out: 60, one minute's worth."""
     source: Text | None = None
+    """Who says so, such as ``list price: rate limits page, 2026-10``; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _limiting(self) -> Self:
@@ -81,10 +86,15 @@ class Retries(Part):
     """
 
     most: Retrials = 5
+    """Most retries after the first attempt; left out: 5; 0: whoever is turned away once gives up."""
     first_s: PositiveSeconds = 1.0
+    """Longest time before the first retry, in seconds; left out: 1."""
     factor: GrowthFactor = 2.0
+    """How many times as long each later retry may wait as the one before it; left out: 2."""
     longest_s: PositiveSeconds = 60.0
+    """Most that a retry may wait, in seconds, however many came before it; left out: 60."""
     jitter: Annotated[bool, Field(strict=True)] = True
+    """Whether the time before a retry is drawn evenly from 0 to its longest (full jitter); left out: true."""
 
     @model_validator(mode="after")
     def _growing(self) -> Self:
@@ -110,8 +120,11 @@ class Outages(Part):
     """
 
     up_hours: SizeLaw
+    """How long the API answers between two outages, in hours: a number or a law."""
     down_hours: SizeLaw
+    """How long an outage lasts, in hours: a number or a law."""
     source: Text | None = None
+    """Who says so, such as ``measured: status page of 2026``; left out: listed as stated without a source."""
 
     @property
     def cycle_hours(self) -> float:
@@ -126,9 +139,15 @@ class BatchTier(Part):
     """
 
     discount: Share | None = None
+    """Share of the usual token prices that the tier takes off, such as 0.5; left out: the book's batch prices of the
+    ``inference_offer``, which must have some."""
     turnaround_hours: SizeLaw
+    """Time from handing a request over to its whole answer, in hours: a number or a law."""
     promised_hours: PositiveHours = 24.0
+    """Hours within which the tier promises an answer; a class goes there if its ``deadline_hours`` is as long or
+    longer; left out: 24."""
     source: Text | None = None
+    """Who says so; left out: listed as stated without a source."""
 
 
 class ReservedUnits(Part):
@@ -139,13 +158,22 @@ class ReservedUnits(Part):
     """
 
     units: Count
+    """Number of units held, paid busy or idle; 0 holds none."""
     tokens_per_minute_per_unit: PerMinute
+    """Tokens, prompt and output together, that one unit takes a minute; it hangs on the model, so it must be stated."""
     usd_per_unit_h: NonNegative | None = None
+    """Price of one unit, in USD an hour; left out: that of the price book for ``unit`` and ``rate``."""
     unit: Text | None = None
+    """Kind of unit in the price book, with ``rate``; left out: the price is ``usd_per_unit_h``."""
     rate: Text | None = None
+    """Rate of the unit in the price book, with ``unit``; left out: the price is ``usd_per_unit_h``."""
     beyond: Literal["pay_per_use", "wait"] = "pay_per_use"
+    """What finds too few tokens: ``pay_per_use`` at token prices within the limits, or ``wait`` and try again; left
+    out: ``pay_per_use``."""
     burst_s: PositiveSeconds = 60.0
+    """Seconds of unused throughput that can be saved up for a burst; left out: 60."""
     source: Text | None = None
+    """Who says so; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

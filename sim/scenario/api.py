@@ -29,24 +29,49 @@ class Api(Part):
     """Pay-per-use: training priced by tokens, hours or the job; inference priced by tokens read and written."""
 
     offer: Text | None = None
+    """Offer of training in the price book, such as ``openai_2023_08``; left out: training is priced by a stated price,
+    or not offered."""
     usd_per_million_tokens: NonNegative | None = None
+    """Price of training, in USD per million trained tokens, instead of an ``offer``."""
     usd_per_job: NonNegative | None = None
+    """Price of training, in USD per job whatever its size, instead of an ``offer``."""
     usd_per_service_hour: NonNegative | None = None
+    """Price of training, in USD per hour that the job would take on your own GPUs, instead of an ``offer``."""
     hours_per_million_tokens: Positive | None = None
+    """Hours that the API trains on a million tokens; left out: those of the ``offer``, else a job takes as long as on
+    own nodes, which a warning says."""
     inference_offer: Text | None = None
+    """Offer of inference in the price book, such as ``together_llama_31_8b``; left out: the stated token prices count,
+    or it serves no requests."""
     usd_per_million_input_tokens: NonNegative | None = None
+    """Price of reading a prompt, in USD per million tokens, instead of an ``inference_offer``."""
     usd_per_million_cached_tokens: NonNegative | None = None
+    """Price of prompt tokens that the prefix cache holds, in USD per million; left out: as any other prompt token."""
     usd_per_million_output_tokens: NonNegative | None = None
+    """Price of writing an answer, in USD per million tokens, instead of an ``inference_offer``."""
     ttft_s: SizeLaw | None = None
+    """Time to the first token at the API, in seconds: a number or a law; left out: 0, which a warning says."""
     seconds_per_output_token: SizeLaw | None = None
+    """Time of each output token after the first, in seconds, one draw a request: a number or a law; left out: 0, which
+    a warning says."""
     limits: Limits | None = None
+    """How much the account may ask for a minute; left out: any number."""
     retries: Retries | None = None
+    """What a caller does who is turned away; left out: five retries with exponential back-off, if anything turns
+    callers away."""
     outages: Outages | None = None
+    """When the API answers nobody; left out: it always answers."""
     error_share: Share | None = None
+    """Share of attempts that get in and fail, from 0 to 1; left out: none."""
     errors_charged: Annotated[bool, Field(strict=True)] | None = None
+    """Whether a failed attempt is paid like an answer; left out: false."""
     batch: BatchTier | None = None
+    """A cheaper tier for classes that can wait; left out: there is none."""
     reserved: ReservedUnits | None = None
+    """Throughput held beside or instead of paying per use; left out: none."""
     source: Text | None = None
+    """Who says the stated prices, such as ``list price: vendor page, 2026-10``; left out: listed as stated without a
+    source."""
     _book: Book = PrivateAttr(default_factory=lambda: BUILT_IN)
 
     @model_validator(mode="after")

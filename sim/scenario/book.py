@@ -25,41 +25,63 @@ class _Dated(Part):
     """What each entry says of itself: from when to when it is known to hold, and who says so."""
 
     since: Day
+    """First day on which the price is known to hold, such as 2026-10-01."""
     seen: Day
+    """Last day on which somebody saw it; more than 366 days before ``price_date`` it is called stale."""
     basis: Text
+    """On what it rests, such as ``list price``, ``measured`` or ``assumed``."""
     source: Text
+    """Who says so, and where."""
 
 
 class NodeEntry(_Dated):
     """A price of a node hour at a rate; of an instance that the catalog lacks, also what the node holds."""
 
     kind: Literal["node"]
+    """``node``: the price of a node hour."""
     instance: Text
+    """Name of the instance, as a plan asks for it; one of the built-in book can get further rates, no other price."""
     rate: Text
+    """Name of the rate, such as ``on_demand``, ``spot`` or ``reserved_1y``; a name that begins with ``spot`` can only
+    be hired."""
     usd_per_node_h: NonNegative
+    """Price of a node, in USD an hour."""
     gpus: Gpus | None = None
+    """GPUs of the node; left out: those that the built-in book gives the instance."""
     gpu: Text | None = None
+    """Name of its GPU, for paces from physics; left out: that of the built-in book, or unnamed."""
 
 
 class InferenceEntry(_Dated):
     """An offer of inference by tokens; the batch prices are those of answers that can wait."""
 
     kind: Literal["inference"]
+    """``inference``: an offer by tokens read and written."""
     name: Text
+    """Name of the offer, as ``inference_offer`` asks for it; no offer of the built-in book may be hidden."""
     usd_per_million_input_tokens: NonNegative
+    """Price of reading, in USD per million prompt tokens."""
     usd_per_million_cached_tokens: NonNegative | None = None
+    """Price of prompt tokens found in the cache, in USD per million; left out: as any other prompt token."""
     usd_per_million_output_tokens: NonNegative
+    """Price of writing, in USD per million tokens."""
     usd_per_million_batch_input_tokens: NonNegative | None = None
+    """Price of reading in the batch tier, in USD per million tokens; left out: the offer has no batch price."""
     usd_per_million_batch_output_tokens: NonNegative | None = None
+    """Price of writing in the batch tier, in USD per million tokens; left out: the offer has no batch price."""
 
 
 class TrainingEntry(_Dated):
     """An offer of training by tokens."""
 
     kind: Literal["training"]
+    """``training``: an offer by trained tokens."""
     name: Text
+    """Name of the offer, as ``offer`` asks for it; no offer of the built-in book may be hidden."""
     usd_per_million_tokens: NonNegative
+    """Price of training, in USD per million trained tokens."""
     hours_per_million_tokens: Hours
+    """Hours that the offer takes to train on a million tokens."""
 
 
 Entry = Annotated[NodeEntry | InferenceEntry | TrainingEntry, Field(discriminator="kind")]

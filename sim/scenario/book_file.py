@@ -28,17 +28,24 @@ class MadeFrom(Part):
     """Whose price list a book was made from: the file, its bytes, and the day of which it is."""
 
     form: Text
+    """Whose price list it was: litellm, skypilot or genai."""
     file: Text
+    """Name of the file that was imported."""
     sha256: Text
+    """Hash of its bytes."""
     date: Text
+    """Day of which the list is."""
 
 
 class PriceBook(Part):
     """A file of prices beside the built-in ones."""
 
     version: Literal[1]
+    """Version of this form of file: 1."""
     made_from: MadeFrom | None = None
+    """What the book was imported from; left out: written by hand."""
     entries: Annotated[tuple[Entry, ...], Field(max_length=MOST_ENTRIES)]
+    """The prices, each with its dates, basis and source."""
 
 
 def read_book(file: Path) -> tuple[Tree, PriceBook]:

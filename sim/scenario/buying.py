@@ -1,12 +1,12 @@
-"""What is bought by the node: held for good, or hired for a while, and how such nodes come and go.
+"""What is bought by the node, and nodes that are held for good.
 
-Not here: prices (``catalog``), the plan they are bought in (``plans``), anything on a clock.
+Not here: nodes that are hired for a while (``hired``), prices (``catalog``), the plan they are bought in (``plans``).
 """
 
 from abc import abstractmethod
 from datetime import date
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -14,68 +14,26 @@ from sim import catalog
 from sim.profile import Profile
 from sim.scenario.commitment import Commitment, Stage, misfit, term_of
 from sim.scenario.inference import InferenceClass
-from sim.scenario.inputs import Input, law_input, nearest, stated
-from sim.scenario.laws import NOTHING, Part, SizeLaw, law_mean
+from sim.scenario.inputs import Input, law_input, nearest
 from sim.scenario.owned import Owned
 from sim.scenario.priced import Priced
 from sim.scenario.quantity import (
     Count,
-    Minutes,
-    PauseMinutes,
-    PositiveCount,
-    PositiveSeconds,
-    Share,
     Text,
 )
 from sim.scenario.serving import Serving
-from sim.units import SECONDS_PER_HOUR, tick
+from sim.scenario.supply import Failures
 
 _LONGEST_ITERATION_S = 86_400.0
 MINUTES = 60.0
 """Of an hour."""
 
 
-class Failures(Part):
-    """How held nodes fail: each by itself, busy or idle, from new until it goes down, then until it is up again."""
-
-    up_hours: SizeLaw
-    repair_hours: SizeLaw
-    source: Text | None = None
-
-    @property
-    def cycle_hours(self) -> float:
-        """Mean time from one failure of a node to the next."""
-        return law_mean(self.up_hours) + law_mean(self.repair_hours)
-
-
-class Supply(Part):
-    """When there is anything to hire: on and off in turns, for all nodes of the group alike.
-
-    The clock starts within a turn that is on with probability on / (on + off), as if that turn had just begun. Orders
-    in an off turn are refused; nodes that are there stay.
-    """
-
-    on_hours: SizeLaw
-    off_hours: SizeLaw
-    source: Text | None = None
-
-    @property
-    def cycle_hours(self) -> float:
-        """Mean time from one scarcity to the next."""
-        return law_mean(self.on_hours) + law_mean(self.off_hours)
-
-
-class Availability(Part):
-    """A log of spot nodes that came and went, replayed round and round from a random instant (``workload.replays``)."""
-
-    file: Text
-    source: Text | None = None
-
-
 class Bought(Priced):
     """Nodes that run fine-tunes, or serve inference where ``serve`` says what."""
 
     serve: Serving | None = None
+    """What the nodes serve; left out: they run fine-tunes."""
 
     @property
     @abstractmethod
@@ -129,11 +87,19 @@ class Held(Bought):
     _things = ("instance", "gpus", "server")
 
     nodes: Count
+    """Number of nodes, paid busy or idle; 0 holds none, and is a start for sweeps."""
     server: Text | None = None
+    """Server of the catalog that is owned, such as ``hgx_h100_80gb_x8``, with ``owned``; left out: ``instance`` or
+    ``gpus`` say what a node is."""
     owned: Owned | None = None
+    """What owning a node costs; left out: it is rented at a ``rate`` or at ``usd_per_node_h``."""
     failures: Failures | None = None
+    """How nodes fail and are repaired; left out: they never fail."""
     commitment: Commitment | None = None
+    """The term that is paid to its end; left out: as the name of the rate says (``reserved_1y``: 12 months), else from
+    month to month."""
     stages: Annotated[tuple[Stage, ...], Field(max_length=100)] = ()
+    """Nodes added in later months of a decision, each in a month after the one before; left out: none."""
 
     @model_validator(mode="after")
     def _committed(self) -> Self:
@@ -245,141 +211,4 @@ class Held(Bought):
         if self.failures is not None:
             laws = {"up until a failure": self.failures.up_hours, "repair": self.failures.repair_hours}
             found += [law_input(f"held {name}: {what}", law, "h", self.failures.source) for what, law in laws.items()]
-        return found
-
-
-_TUNING_ONLY = (
-    "maximum",
-    "after_minutes",
-    "idle_release_minutes",
-    "available_share",
-    "retry_minutes",
-    "supply",
-    "lifetime_hours",
-    "trace",
-)
-
-
-class Hired(Bought):
-    """Nodes hired when they are needed and given back: for fine-tunes that wait, or by an autoscaler of replicas.
-
-    Where no key but a price is given, a node is there at once and billed by the second; jobs that fill whole nodes then
-    get nodes of their own.
-    """
-
-    spot: Annotated[bool, Field(strict=True)] | None = None
-    maximum: PositiveCount | None = None
-    after_minutes: Minutes = 0.0
-    boot_minutes: SizeLaw = NOTHING
-    idle_release_minutes: Minutes = 0.0
-    bill_from: Literal["order", "ready"] = "order"
-    billing_step_s: PositiveSeconds = 1.0
-    minimum_minutes: Minutes = 0.0
-    available_share: Share = 1.0
-    retry_minutes: PauseMinutes = 5.0
-    supply: Supply | None = None
-    lifetime_hours: SizeLaw | None = None
-    trace: Availability | None = None
-    boot_source: Text | None = None
-    lifetime_source: Text | None = None
-    available_source: Text | None = None
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        by_rate = self.rate is not None and self.rate.startswith("spot")
-        if self.spot is not None and self.rate is not None and self.spot != by_rate:
-            kind, said = ("a spot rate", "true") if self.spot else ("no spot rate", "false")
-            raise ValueError(f"must have {kind} with `spot: {said}`, got {self.rate!r}; leave one of the two out")
-        if self.trace is not None and self.supply is not None:
-            raise ValueError("must have either `trace` or `supply`, got both")
-        if self.trace is not None and not self.is_spot:
-            raise ValueError("must have a spot rate or `spot: true` with `trace`, because its nodes are taken back")
-        if self.serve is not None:
-            self._check_scaled(self.serve)
-        return self
-
-    def _check_scaled(self, serve: Serving) -> None:
-        """Refuse what hired nodes cannot do while they serve."""
-        self.check_serving(serve)
-        if serve.autoscale is None:
-            raise ValueError("must have serve.autoscale, because hired nodes come and go; put it under `held` else")
-        if serve.schedule is not None:
-            raise ValueError("must have no serve.schedule, because hired nodes are not lent; put it under `held`")
-        usual = type(self).model_fields
-        for key in _TUNING_ONLY:
-            if getattr(self, key) != usual[key].default:
-                way_out = "state serve.autoscale.maximum" if key == "maximum" else "leave it out"
-                raise ValueError(f"must have no `{key}` with `serve`, it is for nodes that run fine-tunes; {way_out}")
-        if self.is_spot:
-            raise ValueError("must not serve on spot nodes, because reclaims of replicas are not simulated")
-
-    @property
-    def is_spot(self) -> bool:
-        """Whether it is spot capacity: as stated, else by the name of the rate."""
-        return (self.rate or "").startswith("spot") if self.spot is None else bool(self.spot)
-
-    @property
-    def most_nodes(self) -> int | None:
-        """Most nodes that there are at one time; None for no limit."""
-        if self.serve is not None and self.serve.autoscale is not None:
-            return int(self.serve.autoscale.maximum)
-        return None if self.maximum is None else int(self.maximum)
-
-    @property
-    def frictionless(self) -> bool:
-        """Whether a node is there at once, for as long as it is needed, and billed by the second."""
-        ordered = self.maximum is None and not self.after_minutes and self.boots_at_once
-        kept = not self.idle_release_minutes and not self.minimum_minutes and self.billing_step_s == 1
-        return ordered and kept and not self.scarce and self.lifetime_hours is None
-
-    @property
-    def boots_at_once(self) -> bool:
-        """Whether a node is ready when it is ordered."""
-        return law_mean(self.boot_minutes) == 0
-
-    @property
-    def scarce(self) -> bool:
-        """Whether an order may be refused."""
-        return self.available_share < 1 or self.supply is not None or self.trace is not None
-
-    @property
-    def after_ticks(self) -> int:
-        """How long a job waits before it calls for a node, in ticks."""
-        return tick(self.after_minutes / MINUTES)
-
-    @property
-    def idle_release_ticks(self) -> int:
-        """How long a free node is kept, in ticks."""
-        return tick(self.idle_release_minutes / MINUTES)
-
-    @property
-    def retry_ticks(self) -> int:
-        """How long nobody orders after a refusal, in ticks."""
-        return tick(self.retry_minutes / MINUTES)
-
-    @property
-    def billing_step_ticks(self) -> int:
-        """What billed time is rounded up to, in ticks."""
-        return tick(self.billing_step_s / SECONDS_PER_HOUR)
-
-    @property
-    def minimum_ticks(self) -> int:
-        """Least time that is billed, in ticks."""
-        return tick(self.minimum_minutes / MINUTES)
-
-    def inputs(self, name: str, on: date | None) -> list[Input]:
-        """List the price of the group and how its nodes come and go."""
-        what = f"hired {name}"
-        found = [self.price(what, on)]
-        if not self.boots_at_once:
-            found.append(law_input(f"{what}: boot", self.boot_minutes, "minutes", self.boot_source))
-        if self.lifetime_hours is not None:
-            law, source = self.lifetime_hours, self.lifetime_source
-            found.append(law_input(f"{what}: ready until it is taken back", law, "h", source))
-        if self.available_share < 1:
-            share = float(self.available_share)
-            found.append(stated(f"{what}: orders granted", share, "of 1", self.available_source))
-        if self.supply is not None:
-            laws = {"on": self.supply.on_hours, "off": self.supply.off_hours}
-            found += [law_input(f"{what}: supply {turn}", law, "h", self.supply.source) for turn, law in laws.items()]
         return found

@@ -17,15 +17,22 @@ class Commitment(Part):
     """
 
     term_months: MonthNumber | None = None
+    """Months that a term lasts, and is paid for; left out: as the name of the rate says (``reserved_3y``: 36)."""
     upfront_share: Share = 0.0
+    """Share of the term's price paid when it begins, from 0 to 1; the rest is paid at the end of each month; left out:
+    0."""
     beyond: Literal["paid", "pro_rata"] = "paid"
+    """Whether what a term runs on after the decision's span is ``paid`` at the span's end, or not counted
+    (``pro_rata``); left out: ``paid``."""
 
 
 class Stage(Part):
     """Nodes that are added to a group from the beginning of a month on; the first month of the span is month 0."""
 
     month: MonthNumber
+    """Month from whose beginning the nodes are there; the first of the span is month 0."""
     nodes: PositiveCount
+    """Number of nodes that are added."""
 
 
 def term_of(rate: str | None) -> int | None:

@@ -30,8 +30,12 @@ class Mixture(Part):
     """The shape of a hyperexponential law: its cv (two phases of equal load), or each phase by weight and mean."""
 
     weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100)] | None = None
+    """Chance of each phase, of sum 1, together with ``means``; left out: two phases that carry equal load, by
+    ``cv``."""
     means: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=100)] | None = None
+    """Mean of each phase, together with ``weights``; left out: two phases that carry equal load, by ``cv``."""
     cv: SpreadAboveOne | None = None
+    """Standard deviation over mean, 1 or more, instead of ``weights`` and ``means``."""
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
@@ -64,7 +68,9 @@ class Truncation(Part):
     """The range that values are kept in: what falls outside is drawn again."""
 
     low: NonNegative = 0.0
+    """Least value that is kept, in the unit of the law; what is less is drawn again; left out: 0."""
     high: Positive | None = None
+    """Greatest value that is kept, in the unit of the law; what is more is drawn again; left out: no end."""
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -91,7 +97,10 @@ class Continuous(Part):
     """A law that may be cut off: ``mean`` and spread are those before, values outside are drawn again."""
 
     law: str
+    """Name of the law."""
     truncate: Truncation | None = None
+    """Range outside of which values are drawn again; ``mean`` and spread are those before; left out: all values are
+    kept."""
 
     @model_validator(mode="after")
     def _mostly_inside(self) -> Self:
@@ -150,6 +159,7 @@ class _ByMean(Continuous):
     """A law stated by its mean."""
 
     mean: NonNegative
+    """Mean of the values, in the unit of the key that holds the law, before any ``truncate``."""
 
     def whole_mean(self) -> float:
         """Mean before truncation."""
@@ -160,6 +170,7 @@ class Exponential(_ByMean):
     """Exponential: cv 1."""
 
     law: Literal["exponential"]
+    """``exponential``: without memory, standard deviation equal to the mean."""
 
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
@@ -170,7 +181,9 @@ class Erlang(_ByMean):
     """Sum of ``phases`` equal exponentials: cv 1/sqrt(phases)."""
 
     law: Literal["erlang"]
+    """``erlang``: the sum of equal exponentials, less spread than one."""
     phases: Phases
+    """Number of exponentials that are added up: the cv is 1/sqrt(phases)."""
 
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
@@ -183,7 +196,10 @@ class Hyperexponential(Mixture, Continuous):
     """One of several exponentials, by chance: cv above 1."""
 
     law: Literal["hyperexponential"]
+    """``hyperexponential``: one of several exponentials by chance, more spread than one."""
     mean: Positive | None = None
+    """Mean of the values with ``cv``, in the unit of the key that holds the law; left out: that of ``weights`` and
+    ``means``."""
 
     @model_validator(mode="after")
     def _mean(self) -> Self:
@@ -207,7 +223,9 @@ class Lognormal(_ByMean):
     """The exponential of a normal variable, by the mean and cv of the value itself."""
 
     law: Literal["lognormal"]
+    """``lognormal``: many short and few long values."""
     cv: Spread
+    """Standard deviation of the value itself over its mean; 0 makes all values the mean."""
 
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
@@ -222,7 +240,9 @@ class Gamma(_ByMean):
     """Gamma of shape 1/cv^2."""
 
     law: Literal["gamma"]
+    """``gamma``: positive values of any spread."""
     cv: PositiveSpread
+    """Standard deviation over mean; 1 is the exponential."""
 
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
@@ -235,7 +255,9 @@ class Weibull(_ByMean):
     """Weibull: times to a failure; shape below 1 fails early, 1 is exponential, above 1 wears out."""
 
     law: Literal["weibull"]
+    """``weibull``: times to a failure."""
     shape: Shape
+    """Shape: below 1 early failures, 1 exponential, above 1 wear."""
 
     def whole_up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean, before truncation."""
@@ -248,6 +270,8 @@ class HeavyTailed(_ByMean):
     """A law whose tail falls like a power: ``alpha`` is its index; at 2 or below the variance is infinite."""
 
     alpha: TailIndex
+    """Index of the tail, which falls like a power: at 2 or below the variance is infinite, and intervals are too
+    narrow, which a warning says."""
 
     @property
     def variance_is_infinite(self) -> bool:
@@ -259,6 +283,7 @@ class Lomax(HeavyTailed):
     """Lomax (Pareto from 0 on): P(X > x) = (1 + x / scale)^-alpha, scale = mean (alpha - 1)."""
 
     law: Literal["lomax"]
+    """``lomax``: a heavy tail from 0 on."""
 
     @property
     def scale(self) -> float:
@@ -275,6 +300,7 @@ class Pareto(HeavyTailed):
     """Pareto from its least value on: P(X > x) = (least / x)^alpha, least = mean (alpha - 1) / alpha."""
 
     law: Literal["pareto"]
+    """``pareto``: a heavy tail from a least value on."""
 
     @property
     def least(self) -> float:

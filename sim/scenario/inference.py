@@ -17,26 +17,39 @@ class RequestRow(Part):
     """One request of an explicit list."""
 
     arrival_s: Hours
+    """Arrival, in seconds from the start of the clock."""
     prompt_tokens: Tokens
+    """Tokens of the prompt."""
     output_tokens: Tokens
+    """Tokens of the answer."""
 
 
 class RequestColumns(Part):
     """Which columns of a log hold what."""
 
     arrival: Text = "TIMESTAMP"
+    """Column of the time of arrival; left out: ``TIMESTAMP``."""
     prompt: Text = "ContextTokens"
+    """Column of the prompt's tokens; left out: ``ContextTokens``."""
     output: Text = "GeneratedTokens"
+    """Column of the answer's tokens; left out: ``GeneratedTokens``."""
     cached: Text | None = None
+    """Column of the prompt's tokens found in a prefix cache; left out: the class's ``cached_share`` counts."""
 
 
 class RequestLog(Logged):
     """Requests read from a file; the columns, or keys, are those of a known log unless stated."""
 
     format: Literal["azure", "burstgpt", "mooncake", "vllm", "litellm"] | None = None
+    """Known form of log: azure, burstgpt, mooncake, vllm or litellm; left out: found by the columns, unless ``columns``
+    tells them."""
     columns: RequestColumns | None = None
+    """Columns of a log of your own, instead of a ``format``; left out: those of a known form."""
     arrival_unit: Literal["datetime", "hours", "minutes", "seconds", "milliseconds"] | None = None
+    """Unit of the times of arrival, ``datetime`` for dates; left out: that of the form; numbers in ``columns`` of your
+    own need one."""
     skip_empty: Flag = False
+    """Whether requests without prompt or answer are left out and counted; left out: false, they are refused."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -52,7 +65,9 @@ class Adapters(Part):
     """
 
     count: PositiveCount
+    """Number of LoRA adapters that requests of the class name."""
     zipf: NonNegative = 0.0
+    """How unequally they are wanted: adapter k in proportion to 1/k^zipf; left out: 0, all alike."""
 
 
 class InferenceClass(Part):
@@ -63,18 +78,35 @@ class InferenceClass(Part):
     """
 
     kind: Literal["inference"]
+    """``inference``: requests that are served token by token."""
     arrivals: ArrivalLaw | None = None
+    """Law by which requests (or sessions) come; or ``requests``, or ``trace``."""
     requests: tuple[RequestRow, ...] | None = None
+    """Requests listed one by one; or ``arrivals``, or ``trace``."""
     trace: RequestLog | None = None
+    """Log that requests are read from; or ``arrivals``, or ``requests``."""
     prompt_tokens: TokenLaw | None = None
+    """Length of the prompt in tokens, rounded, at least 1: a number or a law; with ``arrivals``, together with
+    ``output_tokens``."""
     output_tokens: TokenLaw | None = None
+    """Length of the answer in tokens, rounded, at least 1: a number or a law; with ``arrivals``, together with
+    ``prompt_tokens``."""
     tokens: TokenPairs | None = None
+    """Prompt and answer drawn together, instead of two laws; with ``arrivals``."""
     cached_share: Share = 0.0
+    """Share of each prompt that a prefix cache holds, from 0 to 1: cheaper at the API, no prefill on own replicas; left
+    out: 0."""
     sessions: Sessions | None = None
+    """Makes each arrival a session of several turns; left out: each arrival is one request."""
     adapters: Adapters | None = None
+    """LoRA adapters that requests name; left out: none."""
     deadline_hours: PositiveHours | None = None
+    """Hours after arrival at which the answer is due; long enough ones may take a batch tier; left out: at once, no
+    batch tier."""
     wait_usd_per_hour: NonNegative = 0.0
+    """What an hour of waiting for the start costs you, in USD a request; left out: 0."""
     source: Text | None = None
+    """Who says what the class rests on, such as ``measured: our gateway, 2026-10``; left out: no source is named."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -80,8 +80,12 @@ class TokenPairs(Part):
     """
 
     pairs: Annotated[tuple[tuple[Tokens, Tokens], ...], Field(min_length=1, max_length=100_000)] | None = None
+    """Pairs of prompt and output in tokens, such as [[512, 256], [2048, 64]]; or ``file``."""
     weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100_000)] | None = None
+    """Chance of each pair, of sum 1; left out: all alike."""
     file: Text | None = None
+    """CSV with columns ``prompt`` and ``output`` in tokens, and perhaps ``weight``, from the scenario's folder; or
+    ``pairs``."""
     _table: Joint = PrivateAttr()
 
     @model_validator(mode="after")
@@ -120,8 +124,11 @@ class SizeColumns(Part):
     """Which columns of a file of sizes hold what."""
 
     service: Text | None = None
+    """Column of how long a job takes; left out: the time follows from ``tokens`` and the class's pace."""
     tokens: Text | None = None
+    """Column of trained tokens; left out: jobs have no tokens, so no API that prices tokens can take them."""
     gpus: Text | None = None
+    """Column of the GPUs that a job needs; left out: the class's ``gpus``."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -134,9 +141,13 @@ class JobSizes(Part):
     """Service, tokens and GPUs of jobs drawn together, from the rows of a file, alike or by its column ``weight``."""
 
     file: Text
+    """Table of past jobs, from the scenario's folder; whole rows are drawn, alike or by its column ``weight``."""
     columns: SizeColumns
+    """Which columns of the file hold what."""
     service_unit: Literal["hours", "minutes", "seconds"] = "hours"
+    """Unit of the column ``service``; left out: hours."""
     tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
+    """Unit of the column ``tokens``; left out: tokens."""
     _table: Joint = PrivateAttr()
 
     @model_validator(mode="after")

@@ -29,7 +29,9 @@ class Deterministic(Part):
     """Every value the same."""
 
     law: Literal["deterministic"]
+    """``deterministic``: every value the same; a bare number says the same."""
     mean: NonNegative
+    """The value, in the unit of the key that holds the law."""
 
     def up_to(self, value: float) -> tuple[float, float]:
         """Share of the values that are at most ``value``, and their part of the mean."""
@@ -40,15 +42,20 @@ class Geometric(Part):
     """Whole numbers 1, 2, 3, ...: trials up to the first success."""
 
     law: Literal["geometric"]
+    """``geometric``: whole numbers from 1 on, trials up to the first success."""
     mean: AtLeastOne
+    """Mean of the numbers, 1 or more."""
 
 
 class Empirical(Part):
     """Values drawn from a list, alike or by weights."""
 
     law: Literal["empirical"]
+    """``empirical``: values drawn from a list."""
     values: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=100_000)]
+    """The values, in the unit of the key that holds the law."""
     weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100_000)] | None = None
+    """Chance of each value, of sum 1; left out: all alike."""
 
     @model_validator(mode="after")
     def _weights(self) -> Self:
@@ -66,8 +73,11 @@ class Blend(Continuous):
     """One of several lognormal or other laws, by chance: lengths of short and of long requests together."""
 
     law: Literal["blend"]
+    """``blend``: one of several laws by chance."""
     weights: Annotated[tuple[Share, ...], Field(min_length=1, max_length=20)]
+    """Chance of each part, of sum 1."""
     parts: Annotated[tuple[_Part, ...], Field(min_length=1, max_length=20)]
+    """The laws that are blended."""
 
     @model_validator(mode="after")
     def _weighted(self) -> Self:

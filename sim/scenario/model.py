@@ -44,16 +44,26 @@ class Allocation(Part):
     """How money that no single job caused is shared among jobs, and within which window of time."""
 
     rule: Literal["gpu_time", "equal", "platform"] = "gpu_time"
+    """How shared money goes to jobs: ``gpu_time``, ``equal`` for each job, or ``platform``: not shared out; left out:
+    ``gpu_time``."""
     window_days: Days = 30.0
+    """Days within which shared money stays: a job carries that of its own window; it moves percentiles, never the bill;
+    left out: 30."""
 
 
 class EqualWork(Part):
     """What a plan must do to be ranked beside others."""
 
     not_started_share: Share = 0.01
+    """Largest share of a class, from 0 to 1, that may be left undone by a plan that is ranked; left out: 0.01."""
     wait_p95_hours: PositiveHours | None = None
+    """Hours within which 95 % of each class must start, for a plan to be ranked; left out: any wait will do."""
     ttft_p95_s: PositiveHours | None = None
+    """Seconds within which 95 % of the requests without a deadline must have their first token, for a plan to be
+    ranked; left out: any time will do."""
     settle_usd_per_job: NonNegative | None = None
+    """What each job not started when the clock stops costs instead, in USD, so that its plan is ranked; left out:
+    ``not_started_share`` judges."""
 
 
 def _or_files(schema: dict[str, Any]) -> None:
@@ -69,22 +79,40 @@ class Scenario(Part):
     """One question: this work, these plans, over this horizon."""
 
     name: Slug
+    """Name of the scenario, in results and pictures."""
     seed: Seed | None = None
+    """Seed of all chance: the same seed gives the same numbers; left out: drawn anew, and told in the result."""
     horizon_days: Days
+    """Days that are simulated; the clock stops then."""
     warm_up_days: NonNegativeDays = 0.0
+    """Days at the beginning that are simulated and not counted; left out: 0."""
     confidence: Confidence = 0.95
+    """Confidence of all intervals, such as 0.95; left out: 0.95."""
     price_date: Day | None = None
+    """Day whose prices of the price book count, such as 2023-10-01; left out: the newest."""
     price_book: Annotated[tuple[Entry, ...], Field(json_schema_extra=_or_files)] | None = None
+    """Price books of your own, files in the scenario's folder or entries, beside the built-in one; left out: the
+    built-in book alone."""
     workload: Annotated[
         dict[Slug, Annotated[JobClass | InferenceClass, Field(discriminator="kind")]],
         Field(min_length=1, max_length=100),
     ]
+    """The work, by class name: classes of fine-tunes and of requests; every plan does the same work."""
     plans: Annotated[dict[Slug, Plan], Field(min_length=1, max_length=100)]
+    """The ways to buy capacity that are compared, by name."""
     allocation: Allocation = Allocation()
+    """How shared money (idle time, staff, overhead) is allocated to jobs; left out: by GPU time in windows of 30
+    days."""
     equal_work: EqualWork = EqualWork()
+    """What a plan must do to be ranked; left out: all but 1 % of each class started."""
     uncertain: dict[str, Uncertain] = Field(default_factory=dict)
+    """Uncertain numbers by dotted key, such as ``plans.api.api.usd_per_job: {p10: 5, p90: 9}``; they may as well stand
+    in their places; left out: none."""
     correlations: Annotated[tuple[Correlation, ...], Field(max_length=200)] = ()
+    """Uncertain numbers that go together; left out: all are independent."""
     decision: Decision | None = None
+    """The decision that the scenario is about, for ``decide``; left out: each plan for the horizon at today's
+    prices."""
     _folder: Path = PrivateAttr(default=Path())
 
     @property

@@ -30,8 +30,11 @@ class Sine(Part):
     """A rate that swings like a sine: 1 + amplitude at the peak, 1 - amplitude half a period from it."""
 
     amplitude: Share
+    """Height of the swing as a share of the mean rate, from 0 to 1."""
     peak_hour: Hours = 0.0
+    """Hour of the peak, counted from Monday 0:00; left out: 0."""
     period_hours: PositiveHours = HOURS_PER_DAY
+    """Hours from one peak to the next; left out: 24."""
 
 
 class Pattern(Part):
@@ -41,11 +44,18 @@ class Pattern(Part):
     """
 
     hours: Factors | None = None
+    """24 factors of the rate, from the hour at 0:00 on; they are scaled to a mean of 1."""
     days: Factors | None = None
+    """7 factors of the rate, from Monday on; they are scaled to a mean of 1."""
     week: Factors | None = None
+    """168 factors of the rate, from Monday 0:00 on, instead of ``hours`` and ``days``; they are scaled to a mean of
+    1."""
     sine: Sine | None = None
+    """A rate that swings like a sine, instead of factors."""
     starts: Weekday = "monday"
+    """Weekday on which the clock starts; left out: monday."""
     starts_hour: HourOfDay = 0.0
+    """Hour of the day at which the clock starts; left out: 0."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from sim.scenario.api import Api
-from sim.scenario.buying import MINUTES, Bought, Held, Hired
+from sim.scenario.buying import MINUTES, Bought, Held
+from sim.scenario.hired import Hired
 from sim.scenario.inputs import Input, stated
 from sim.scenario.laws import Part, PatienceLaw
 from sim.scenario.quantity import Count, Minutes, NonNegative, Positive, Slug, Text, WorkMinutes
@@ -18,9 +19,13 @@ class Staff(Part):
     """People who run the plan: a number of them, or one for so many held nodes (rounded up)."""
 
     engineers: NonNegative | None = None
+    """Number of people, such as 0.5; or ``nodes_per_engineer``."""
     nodes_per_engineer: Positive | None = None
+    """Held nodes that one person looks after, rounded up to whole people; or ``engineers``."""
     usd_per_year: NonNegative
+    """What a person costs, in USD a year."""
     source: Text | None = None
+    """Who says so; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -41,8 +46,11 @@ class Checkpoints(Part):
     """
 
     interval_minutes: WorkMinutes
+    """Minutes of work between two checkpoints; 0 saves all work at every instant."""
     cost_minutes: Minutes = 0.0
+    """Minutes that writing a checkpoint takes, in which the job does no work; left out: 0."""
     source: Text | None = None
+    """Who says so; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -78,16 +86,30 @@ class Plan(Part):
     """A way to buy capacity: nodes held, nodes hired when they are needed, the API, or some of them together."""
 
     held: dict[Slug, Held] = Field(default_factory=dict)
+    """Nodes that are paid busy or idle, by name; left out: none."""
     hired: dict[Slug, Hired] = Field(default_factory=dict)
+    """Nodes that are hired when they are needed, by name; left out: none."""
     api: Api | None = None
+    """The API, for all work or for what overflows; left out: none."""
     patience_hours: PatienceLaw | None = None
+    """Hours that a fine-tune waits for nodes before it goes to the API: a number or a law; left out: for ever; 0:
+    whoever cannot start at once goes."""
     queue_limit: Count | None = None
+    """Most fine-tunes that wait; who cannot start and finds so many goes to the API; left out: any number."""
     backfill: Annotated[bool, Field(strict=True)] = False
+    """Whether a fine-tune may pass the head of the queue if it does not delay it; left out: false, first come, first
+    served."""
     checkpoints: Annotated[Checkpoints | None, BeforeValidator(_as_checkpoints)] = None
+    """How fine-tunes save their work, or ``continuous``, which loses none; left out: who loses its nodes begins
+    anew."""
     restart_minutes: Minutes = 0.0
+    """Minutes that an interrupted fine-tune needs before it goes on; left out: 0."""
     preempt: Annotated[bool, Field(strict=True)] = False
+    """Whether more urgent fine-tunes interrupt others; left out: false."""
     staff: Staff | None = None
+    """People who run the plan; left out: none."""
     overhead_usd_per_year: NonNegative = 0.0
+    """Other costs of the plan whatever it does, in USD a year; left out: 0."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

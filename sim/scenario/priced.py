@@ -18,10 +18,16 @@ class Priced(Part):
     _things: ClassVar[tuple[str, ...]] = ("instance", "gpus")
 
     instance: Text | None = None
+    """Instance of the price book, such as ``p4d.24xlarge``; or ``gpus``."""
     rate: Text | None = None
+    """Rate of the price book, such as ``on_demand``, ``spot`` or ``reserved_1y``; or ``usd_per_node_h``."""
     gpus: Gpus | None = None
+    """GPUs of a node that the price book does not know; or ``instance``."""
     usd_per_node_h: NonNegative | None = None
+    """Price of a node, in USD an hour; or ``rate``."""
     source: Text | None = None
+    """Who says the stated price, such as ``list price: vendor page, 2026-10``; left out: listed as stated without a
+    source."""
     _book: Book = PrivateAttr(default_factory=lambda: BUILT_IN)
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sim.scenario.described import Described
 from sim.scenario.model import Scenario
 
 _LAWS = {"Spread", "Cases", "Correlation"}
@@ -10,8 +11,8 @@ _FIXED = {"name", "seed", "horizon_days", "warm_up_days", "confidence", "price_b
 
 
 def schema() -> dict[str, Any]:
-    """Describe a scenario file: each number may also be ``{p10, p90}``, each number or word ``{cases}``."""
-    plain = Scenario.model_json_schema()
+    """Describe a scenario file and its keys: numbers may also be ``{p10, p90}``, numbers and words ``{cases}``."""
+    plain = Scenario.model_json_schema(schema_generator=Described)
     parts = {name: part if name in _LAWS else _open(part) for name, part in plain.pop("$defs").items()}
     return {**_open(plain), "$defs": parts}
 

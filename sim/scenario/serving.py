@@ -40,10 +40,16 @@ class AdapterRules(Part):
     """
 
     placement: Literal["shared", "dedicated"] = "shared"
+    """``shared``: every replica serves all adapters; ``dedicated``: each adapter has replicas of its own; left out:
+    ``shared``."""
     slots: PositiveCount | None = None
+    """Adapters that a replica holds at one time; needed where they are shared, and only there."""
     load_ms: Milliseconds = 0.0
+    """Time to load an adapter that is in no slot, in milliseconds, by which the iteration lasts longer; left out: 0."""
     slowdown: NonNegative = 0.0
+    """Share by which all iterations last longer because of adapters, such as 0.1; left out: 0."""
     source: Text | None = None
+    """Who says so; left out: no source is named."""
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
@@ -60,12 +66,19 @@ class Autoscale(Part):
     """
 
     target: PositiveCount
+    """Requests, queued and running, that a replica should have at most; more nodes are ordered above that."""
     maximum: PositiveCount
+    """Most nodes."""
     minimum: Count = 0
+    """Least nodes, there from the beginning; left out: 0, it scales to zero."""
     tick_s: TickSeconds = 15.0
+    """Seconds from one look at the queue to the next; left out: 15."""
     load_minutes: SizeLaw = NOTHING
+    """Minutes that a node takes to load the model when it has booted: a number or a law; left out: 0."""
     cool_down_minutes: Minutes = 5.0
+    """Minutes for which fewer nodes must have been enough before any leaves; left out: 5."""
     source: Text | None = None
+    """Who says so; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -78,7 +91,9 @@ class Shift(Part):
     """How many nodes serve from an hour of the day on."""
 
     from_hour: HourOfDay
+    """Hour of the day from which the number counts, such as 8; the clock starts at midnight."""
     nodes: Count
+    """Number of nodes that serve from then on; the others of the group are lent to fine-tunes."""
 
 
 class Serving(Part):
@@ -91,28 +106,55 @@ class Serving(Part):
     """
 
     model: Text | None = None
+    """Model of the catalog, such as ``llama_3_1_8b``, for a pace by physics; left out: the pace is stated in terms."""
     accelerator: Text | None = None
+    """GPU of the catalog that the pace is of; left out: that of the nodes' instance or server."""
     gpus_per_replica: Gpus = 1
+    """GPUs of a replica, all on one node; left out: 1."""
     base_ms: Milliseconds | None = None
+    """What each iteration takes before any request, in milliseconds; left out: 0."""
     per_request_ms: Milliseconds | None = None
+    """What each decoding request adds to an iteration, in milliseconds; left out: 0."""
     per_kv_token_us: Milliseconds | None = None
+    """What each cached token of decoding requests adds to an iteration, in microseconds; left out: 0."""
     per_prefill_token_us: Milliseconds | None = None
+    """What each token of prefill adds to an iteration, in microseconds; left out: 0."""
     prefill_ms: Milliseconds | None = None
+    """What an iteration with any prefill takes besides, in milliseconds; left out: 0."""
     floor_ms: Milliseconds | None = None
+    """Least that an iteration takes, in milliseconds; left out: 0."""
     kv_tokens: Tokens | None = None
+    """Tokens that the KV cache of a replica holds; left out: what fits beside the ``model``; with stated terms it must
+    be given."""
     max_num_seqs: PositiveCount = 256
+    """Most requests that run together on a replica; left out: 256."""
     token_budget: PositiveCount = 2048
+    """Most tokens, decoded and prefilled, in one iteration; left out: 2048."""
     join_lag: Lag = 0
+    """1: a newcomer joins only an iteration planned after it came (asynchronous scheduling); left out: 0."""
     frontend_ms: Milliseconds = 0.0
+    """What the front end adds to every time that is reported, in milliseconds; left out: 0."""
     prefix_cache: Annotated[bool, Field(strict=True)] = True
+    """Whether the cached part of a prompt needs no prefill; left out: true."""
     overflow_above: PositiveCount | None = None
+    """Queued and running requests of the emptiest replica at which a new one goes to the API instead; left out: none
+    overflows, all queue."""
     adapters: AdapterRules | None = None
+    """How replicas hold LoRA adapters; left out: they have none, so no class served may name any."""
     classes: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)] | None = None
+    """Classes of requests that the group serves; left out: all of them."""
     autoscale: Autoscale | None = None
+    """How many hired nodes serve when; needed with ``hired``, and only there."""
     schedule: Annotated[tuple[Shift, ...], Field(min_length=1, max_length=1000)] | None = None
+    """How many held nodes serve from which hour on, the rest lent to fine-tunes; left out: all serve all day."""
     switch_minutes: Minutes = 0.0
+    """Minutes that a node takes to change hands, from its last request until it is lent and when it comes back; left
+    out: 0."""
     load_minutes: SizeLaw = NOTHING
+    """Minutes that a node of the ``schedule`` takes to load the model, after it has come back: a number or a law; left
+    out: 0."""
     source: Text | None = None
+    """Who says the pace, such as ``measured: fitted to my_table.csv``; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _paced(self) -> Self:

@@ -16,8 +16,12 @@ class Sessions(Part):
     """
 
     turns: BatchLaw
+    """Number of turns of a session: a whole number or a law."""
     think_s: SizeLaw
+    """Time from the end of an answer to the next turn, in seconds: a number or a law."""
     history: Annotated[bool, Field(strict=True)] = True
+    """Whether the prompt of a turn is the whole conversation so far, found in the prefix cache, and what is newly
+    asked; left out: true."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -27,6 +27,7 @@ class Bootstrap(Part):
     """Blocks of time of a trace, drawn anew in each replication and laid end to end until the horizon."""
 
     block_minutes: PauseMinutes
+    """Length of a block in minutes: longer ones keep more of the log's own rhythm."""
 
 
 class Logged(Part):
@@ -37,12 +38,19 @@ class Logged(Part):
     """
 
     file: Text
+    """File of the log, from the scenario's folder: CSV, lines of JSON or Parquet, plain or gzipped."""
     zone: Zone | None = None
+    """Time zone of times without an offset, such as Europe/Berlin; left out: UTC."""
     skip_days: NonNegativeDays = 0.0
+    """Days at the beginning of the log that are passed over; the clock starts after them; left out: 0."""
     sort: Flag = False
+    """Whether rows may stand out of order, and are sorted; left out: false, they are refused."""
     time_scale: Positive = 1.0
+    """Factor on all times: 2 spreads the log over twice the time; left out: 1."""
     rate_scale: Annotated[Positive, Field(le=1000)] = 1.0
+    """Mean number of jobs made of each: below 1 some are left out by chance, above 1 there are copies; left out: 1."""
     bootstrap: Bootstrap | None = None
+    """Draws blocks of the log anew in each replication, for any horizon; left out: the log is replayed as it was."""
 
     @property
     def as_it_stands(self) -> Self:

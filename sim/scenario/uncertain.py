@@ -56,9 +56,14 @@ class Spread(Part):
     """
 
     p10: Finite
+    """Number that it falls below one time in ten."""
     p90: Finite
+    """Number that it exceeds one time in ten."""
     shape: Literal["lognormal", "normal", "uniform", "triangular"] = "lognormal"
+    """Shape between and beyond the deciles: lognormal, normal, uniform or triangular; left out: lognormal, which needs
+    ``p10`` above 0."""
     source: Text | None = None
+    """On what that rests, such as ``assumed: what the teams say``; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _wide(self) -> Self:
@@ -122,8 +127,11 @@ class Cases(Part):
     """One of a few values, by chance: numbers or words. Without weights all are alike."""
 
     cases: Annotated[tuple[_Case, ...], Field(min_length=2, max_length=20)]
+    """The values that it may have, such as [8, 12] or [reserved_1y, on_demand]."""
     weights: Annotated[tuple[Share, ...], Field(min_length=2, max_length=20)] | None = None
+    """Chance of each value, of sum 1; left out: all alike."""
     source: Text | None = None
+    """On what that rests; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _weighted(self) -> Self:
@@ -199,7 +207,9 @@ class Correlation(Part):
     """Two uncertain numbers that go together: the correlation of their normal scores (a Gaussian copula)."""
 
     between: tuple[Text, Text]
+    """The two uncertain numbers, by their dotted keys."""
     value: Correlated
+    """Correlation of their normal scores, from -0.999 to 0.999."""
 
     @model_validator(mode="after")
     def _two(self) -> Self:

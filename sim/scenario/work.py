@@ -18,28 +18,41 @@ class JobRow(Part):
     """One job of an explicit list."""
 
     arrival_hours: Hours
+    """Arrival, in hours from the start of the clock."""
     service_hours: Hours | None = None
+    """Time on its GPUs, in hours; left out: by its tokens and the class's pace."""
     tokens_millions: NonNegative | None = None
+    """Trained tokens, in millions; left out: unknown, so no API that prices tokens can take it."""
     gpus: JobGpus | None = None
+    """GPUs that it needs; left out: those of the class."""
 
 
 class Columns(Part):
     """Which columns of a trace hold what."""
 
     arrival: Text = "arrival"
+    """Column of the time of arrival; left out: ``arrival``."""
     service: Text | None = None
+    """Column of the time on the GPUs; left out: the time follows from ``tokens`` and the class's pace."""
     tokens: Text | None = None
+    """Column of trained tokens; left out: jobs have no tokens."""
     gpus: Text | None = None
+    """Column of the GPUs that a job needs; left out: the class's ``gpus``."""
 
 
 class Trace(Logged):
     """Jobs read from a file."""
 
     format: Literal["philly"] | None = None
+    """Known form of log: ``philly``; left out: as ``columns`` and the units say."""
     columns: Columns = Columns()
+    """Which columns of the file hold what; left out: the column ``arrival`` alone."""
     arrival_unit: Literal["hours", "minutes", "days", "seconds", "datetime"] = "hours"
+    """Unit of the times of arrival, ``datetime`` for dates; left out: hours, or as the ``format`` says."""
     service_unit: Literal["hours", "minutes", "seconds"] = "hours"
+    """Unit of the column ``service``; left out: hours, or as the ``format`` says."""
     tokens_unit: Literal["tokens", "thousands", "millions"] = "tokens"
+    """Unit of the column ``tokens``; left out: tokens."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -66,20 +79,36 @@ class JobClass(Part):
     """
 
     kind: Literal["fine_tune"]
+    """``fine_tune``: jobs that take whole GPUs for hours."""
     arrivals: ArrivalLaw | None = None
+    """Law by which jobs come; or ``jobs``, or ``trace``."""
     jobs: tuple[JobRow, ...] | None = None
+    """Jobs listed one by one; or ``arrivals``, or ``trace``."""
     trace: Trace | None = None
+    """Log that jobs are read from; or ``arrivals``, or ``jobs``."""
     gpus: JobGpus = 1
+    """GPUs that a job needs; more than a node has must be whole nodes; left out: 1."""
     priority: Priority = 0
+    """Rank in the queue: 0 is the most urgent, 99 the least; left out: 0."""
     tokens_millions: SizeLaw | None = None
+    """Trained tokens of a job, in millions: a number or a law; left out: unknown, so no API that prices tokens can take
+    it."""
     hours_per_million_tokens: Positive | None = None
+    """Hours that a job takes on its GPUs for a million tokens; or ``tokens_per_second``, or ``service_hours``."""
     tokens_per_second: Positive | None = None
+    """Tokens that a job trains on a second on all its GPUs; or ``hours_per_million_tokens``, or ``service_hours``."""
     service_hours: SizeLaw | None = None
+    """Time of a job on its GPUs in hours: a number or a law; or ``tokens_millions`` and a pace."""
     sizes: JobSizes | None = None
+    """Time, tokens and GPUs drawn together from the rows of a file; left out: by laws."""
     setup_hours: Hours = 0.0
+    """Hours on the GPUs that every job takes besides, for loading and evaluation; left out: 0."""
     noise_cv: Spread = 0.0
+    """Spread of a factor of mean 1 on the time of each job (standard deviation over mean); left out: 0."""
     wait_usd_per_hour: NonNegative = 0.0
+    """What an hour of waiting for the start costs you, in USD a job; left out: 0."""
     source: Text | None = None
+    """Who says the pace, such as ``measured: torchtune on 8 A100``; left out: listed as stated without a source."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

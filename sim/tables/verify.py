@@ -33,6 +33,7 @@ def verify_text(found: Json) -> str:
         f"{'pass' if entry['pass'] else 'FAIL'}: {entry['name']} ({entry['checked']} checked)"
         for entry in found.get("invariants", [])
     ]
+    lines += [f"{'pass' if each['pass'] else 'FAIL'}: {each['name']} (control)" for each in found.get("controls", [])]
     lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
     lines.append(f"{found['passed']} passed, {found['failed']} failed")
     return "\n".join(lines)

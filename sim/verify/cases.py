@@ -74,6 +74,11 @@ class Case:
     source: str = ""
     formula: str = ""
 
+    def told(self, quick: bool) -> dict[str, Any]:
+        """Tell whose theory it is, what that says, and how many replications it is held to."""
+        count = self.quick_replications if quick else self.replications
+        return {"id": self.id, "source": self.source, "formula": self.formula, "replications": count}
+
 
 @dataclass(frozen=True)
 class CaseFile:

@@ -381,4 +381,5 @@ INVARIANTS: Final[tuple[Callable[[], Found], ...]] = (
 def run_invariant(check: Callable[[], Found]) -> dict[str, Any]:
     """Run one check and write its row of the report."""
     checked, broken = check()
-    return {"name": check.__name__, "checked": checked, "pass": broken == 0 and checked > 0}
+    what = (check.__doc__ or check.__name__.replace("_", " ")).partition("\n")[0]
+    return {"name": check.__name__, "checked": checked, "pass": broken == 0 and checked > 0, "what": what}

@@ -24,11 +24,23 @@ _HEAVY, _HEAVY_QUANTILE = 0.95, 0.02
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an estimate compares with its reference; None where a number has no meaning."""
+    """How an estimate compares with its reference; None where a number has no meaning.
+
+    Attributes
+    ----------
+    z, relative_se : float, optional
+        Standard errors from the reference, and one standard error as a share of it.
+    passed : bool
+        Whether it is near enough, and precise enough.
+    within, most_relative_se : float, optional
+        The largest difference that passes, and the largest relative standard error.
+    """
 
     z: float | None
     relative_se: float | None
     passed: bool
+    within: float | None = None
+    most_relative_se: float | None = None
 
 
 def bar(kind: str, load: float | None, quick: bool) -> float:
@@ -81,11 +93,12 @@ def judge(
     z = difference / spread if spread > 0 else 0.0 if same else None
     relative = None if se is None or reference == 0 else se / abs(reference)
     if kind == "exact":
-        return Verdict(None, None, same)
+        return Verdict(None, None, same, EXACT * abs(reference))
+    most = bar(kind, load, quick)
     if se is None or z is None:
-        return Verdict(z, relative, False)
-    precise = relative is None or relative <= bar(kind, load, quick)
-    return Verdict(z, relative, abs(z) <= WIDTH and precise)
+        return Verdict(z, relative, False, WIDTH * spread, most)
+    precise = relative is None or relative <= most
+    return Verdict(z, relative, abs(z) <= WIDTH and precise, WIDTH * spread, most)
 
 
 def _is_number(value: object) -> bool:

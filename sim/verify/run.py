@@ -1,7 +1,8 @@
-"""All checks in one go: theory, kernel against SimPy, invariants."""
+"""All checks in one go: theory, kernel against SimPy, invariants, negative controls."""
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +11,19 @@ from sim.study.simulate import Experiment
 from sim.study.study import Progress, mapper, pool
 from sim.verify import api_worlds, elastic_worlds, serving_worlds, worlds
 from sim.verify.cases import Case, read_cases, shipped
+from sim.verify.controls import CONTROLS, run_control
 from sim.verify.invariants import INVARIANTS, run_invariant
 from sim.verify.theory import check_all, run_case
 
 _WORLDS_A_STEP: Final = 50
+_KINDS: Final[tuple[tuple[str, Any, int], ...]] = (
+    ("nodes that are always there", worlds, 1),
+    ("nodes that come and go", elastic_worlds, 1),
+    ("replicas that serve requests", serving_worlds, 2),
+    ("accounts at an API", api_worlds, 1),
+)
+"""What the random worlds are of, their module, and how many of them a number makes."""
+
 _SHORT: Final = 5_000
 """Replications of fewer jobs are bound by the interpreter, of which there is one for all threads."""
 
@@ -35,14 +45,39 @@ def _groups(cases: list[Case], quick: bool) -> list[list[Case]]:
     return [short, *([case] for case in sorted(long, key=jobs))]
 
 
-def _comparisons(quick: bool) -> list[Callable[[], tuple[int, int]]]:
-    """Cut the comparison of kernel and reference: nodes, nodes that come and go, replicas, API accounts."""
-    steps: list[Callable[[], tuple[int, int]]] = []
-    for kind in (worlds, elastic_worlds, serving_worlds, api_worlds):
+@dataclass(frozen=True)
+class _Step:
+    """Some random worlds of one kind, in which kernel and reference are compared."""
+
+    kind: str
+    compare: Callable[[range], tuple[int, int]]
+    numbers: range
+    worlds: int
+
+
+def _comparisons(quick: bool) -> list[_Step]:
+    """Cut the comparison of kernel and reference into steps."""
+    steps = []
+    for name, kind, makes in _KINDS:
         count = kind.QUICK if quick else kind.FULL
-        ranges = (range(first, min(first + _WORLDS_A_STEP, count)) for first in range(0, count, _WORLDS_A_STEP))
-        steps.extend(partial(kind.compare, numbers) for numbers in ranges)
+        for first in range(0, count, _WORLDS_A_STEP):
+            numbers = range(first, min(first + _WORLDS_A_STEP, count))
+            steps.append(_Step(name, kind.compare, numbers, makes * len(numbers)))
     return steps
+
+
+def _by_kind(steps: list[_Step], compared: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Add up what was compared, a row a kind of world."""
+    found = {
+        name: {"worlds_of": name, "worlds": 0, "rows": 0, "differing": 0}
+        for name in dict.fromkeys(s.kind for s in steps)
+    }
+    for step, (rows, differing) in zip(steps, compared, strict=True):
+        row: dict[str, Any] = found[step.kind]
+        row["worlds"] += step.worlds
+        row["rows"] += rows
+        row["differing"] += differing
+    return list(found.values())
 
 
 def verify(
@@ -64,8 +99,9 @@ def verify(
     Returns
     -------
     dict
-        ``cases`` (a row an expectation), ``invariants``, ``passed`` and ``failed`` (of both), ``not_covered``,
-        ``reference_rows`` and ``rows_differing`` (kernel against SimPy).
+        ``cases`` (a row an expectation), ``invariants`` and ``controls``, ``passed`` and ``failed`` (of all three),
+        ``theory`` (source and formula of each case), ``not_covered``, ``reference`` (kernel against SimPy by kind of
+        world), ``reference_rows`` and ``rows_differing`` (of all of them), ``quick``.
 
     Raises
     ------
@@ -75,7 +111,7 @@ def verify(
     found = read_cases([cases] if cases is not None else shipped())
     check_all(found.cases)
     steps = _comparisons(quick)
-    total = len(steps) + len(INVARIANTS) + len(found.cases)
+    total = len(steps) + len(INVARIANTS) + len(CONTROLS) + len(found.cases)
     done = itertools.count(1)
 
     def each(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
@@ -92,16 +128,20 @@ def verify(
     by_id = {
         case.id: row for group, part in zip(groups, rows, strict=True) for case, row in zip(group, part, strict=True)
     }
-    compared = each(lambda step: step(), steps)
-    invariants = each(run_invariant, INVARIANTS)
+    compared = each(lambda step: step.compare(step.numbers), steps)
+    invariants, controls = each(run_invariant, INVARIANTS), each(run_control, CONTROLS)
     table = [row for case in found.cases for row in by_id[case.id]]
-    verdicts = [row["pass"] for row in table] + [row["pass"] for row in invariants]
+    verdicts = [row["pass"] for row in (*table, *invariants, *controls)]
     return {
         "cases": table,
         "invariants": invariants,
+        "controls": controls,
         "passed": verdicts.count(True),
         "failed": verdicts.count(False),
         "not_covered": found.not_covered,
+        "theory": [case.told(quick) for case in found.cases],
+        "reference": _by_kind(steps, compared),
         "reference_rows": sum(rows for rows, _ in compared),
         "rows_differing": sum(differing for _, differing in compared),
+        "quick": quick,
     }

@@ -236,6 +236,9 @@ def _judged(case: Case, row: Expectation, value: Any, quick: bool) -> Json:
         "z": plain(verdict.z),
         "relative_se": plain(verdict.relative_se),
         "pass": verdict.passed,
+        "kind": row.kind,
+        "within": plain(verdict.within),
+        "most_relative_se": verdict.most_relative_se,
     }
 
 

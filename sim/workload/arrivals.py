@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from sim.compiled import kernel
-from sim.scenario.arrivals import MmppArrivals, OnOffArrivals, Superposition, rate_changes
+from sim.scenario.arrivals import Superposition
+from sim.scenario.modulated import MmppArrivals, OnOffArrivals
 from sim.scenario.pattern import cumulated
+from sim.scenario.timed import rate_changes
 from sim.units import TICKS_PER_HOUR, Floats, Ticks, to_ticks
 from sim.workload.draws import PIECE, Draws, Open
 from sim.workload.states import modulated, residual, states

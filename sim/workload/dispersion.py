@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import expm
 
-from sim.scenario.arrivals import MmppArrivals, OnOffArrivals, PoissonArrivals, Superposition
+from sim.scenario.arrivals import PoissonArrivals, Superposition
+from sim.scenario.modulated import MmppArrivals, OnOffArrivals
 from sim.units import Floats
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from sim.hires import ExhaustedError
 from sim.jobs import Hazards
 from sim.scenario import Bought, Hired, Plan, Scenario
-from sim.scenario.buying import Failures
 from sim.scenario.laws import law_mean
 from sim.scenario.misfits import FIRST_SLOTS
+from sim.scenario.supply import Failures
 from sim.units import NEVER, Ticks, tick, to_ticks
 from sim.workload.draws import Draws, Open
 from sim.workload.replays import Replay, replay_of

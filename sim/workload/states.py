@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sim.compiled import kernel
-from sim.scenario.arrivals import MmppArrivals, OnOffArrivals
 from sim.scenario.continuous import Continuous
+from sim.scenario.modulated import MmppArrivals, OnOffArrivals
 from sim.units import Floats, Ticks
 from sim.workload.draws import Draws, Open, mean_before
 

@@ -192,8 +192,15 @@ def sweep(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    format_: Annotated[str, typer.Option("--format", help="json, or markdown: every key as a page.")] = "json",
+) -> None:
     """Print the JSON schema of a scenario; any number in it may also be {p10, p90} or {cases}."""
+    if choice("--format", format_, ("json", "markdown")) == "markdown":
+        from sim.tables.reference import reference_markdown
+
+        say(reference_markdown())
+        return
     from sim.scenario.schema import schema as described
 
     say(json.dumps(described(), indent=1))

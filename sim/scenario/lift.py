@@ -20,7 +20,7 @@ MOST_KEYS = 60
 _APART = ("uncertain", "correlations", "price_book")
 """Sections in which no uncertain number may stand inline."""
 
-_FIXED = {
+FIXED = {
     *("name", "seed", "horizon_days", "warm_up_days", "confidence", "price_book"),
     *("decision.months", "decision.step_months", "decision.unfit_share"),
 }
@@ -133,7 +133,7 @@ class _Lift:
 
     def check(self) -> None:
         """Refuse what cannot be uncertain, and too much of it."""
-        for key in sorted(_FIXED & self.laws.keys()):
+        for key in sorted(FIXED & self.laws.keys()):
             at = self.inline.get(key, ("uncertain", key))
             self.refuse(at, f"{key} must be the same in every future, so it cannot be uncertain")
         if len(self.laws) > MOST_KEYS:

@@ -20,7 +20,8 @@ class Priced(Part):
     instance: Text | None = None
     """Instance of the price book, such as ``p4d.24xlarge``; or ``gpus``."""
     rate: Text | None = None
-    """Rate of the price book, such as ``on_demand``, ``spot`` or ``reserved_1y``; or ``usd_per_node_h``."""
+    """Rate of the price book, such as ``on_demand`` or ``reserved_1y`` (``spot`` for hired nodes only); or
+    ``usd_per_node_h``."""
     gpus: Gpus | None = None
     """GPUs of a node that the price book does not know; or ``instance``."""
     usd_per_node_h: NonNegative | None = None

@@ -6,13 +6,21 @@ from sim.scenario.described import Described
 from sim.scenario.model import Scenario
 
 _LAWS = {"Spread", "Cases", "Correlation"}
-_FIXED = {"name", "seed", "horizon_days", "warm_up_days", "confidence", "price_book", "months", "step_months"}
+FIXED = {
+    *("name", "seed", "horizon_days", "warm_up_days", "confidence", "price_book"),
+    *("months", "step_months", "unfit_share"),
+}
 """Keys that are the same in every future."""
+
+
+def plain_schema() -> dict[str, Any]:
+    """Describe a scenario in which all is certain, as its models have it."""
+    return Scenario.model_json_schema(schema_generator=Described)
 
 
 def schema() -> dict[str, Any]:
     """Describe a scenario file and its keys: numbers may also be ``{p10, p90}``, numbers and words ``{cases}``."""
-    plain = Scenario.model_json_schema(schema_generator=Described)
+    plain = plain_schema()
     parts = {name: part if name in _LAWS else _open(part) for name, part in plain.pop("$defs").items()}
     return {**_open(plain), "$defs": parts}
 
@@ -27,7 +35,7 @@ def _open(part: Any) -> Any:
         return _or(part, "Spread", "Cases")
     if part.get("type") == "string" and "const" not in part:
         return _or(part, "Cases")
-    kept = _FIXED | {"propertyNames", "discriminator", "enum", "default"}
+    kept = FIXED | {"propertyNames", "discriminator", "enum", "default"}
     return {key: each if key in kept else _open(each) for key, each in part.items()}
 
 

@@ -48,7 +48,8 @@ class Logged(Part):
     time_scale: Positive = 1.0
     """Factor on all times: 2 spreads the log over twice the time; left out: 1."""
     rate_scale: Annotated[Positive, Field(le=1000)] = 1.0
-    """Mean number of jobs made of each: below 1 some are left out by chance, above 1 there are copies; left out: 1."""
+    """Mean number of jobs made of each: below 1 some are left out by chance, above 1 there are copies; at most 1,000;
+    left out: 1."""
     bootstrap: Bootstrap | None = None
     """Draws blocks of the log anew in each replication, for any horizon; left out: the log is replayed as it was."""
 

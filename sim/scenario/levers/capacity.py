@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from sim.scenario.buying import Held, Hired
+from sim.scenario.buying import Held
+from sim.scenario.hired import Hired
 from sim.scenario.laws import law_mean
 from sim.scenario.levers.lever import Draft
 from sim.scenario.model import Scenario

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sim.scenario.arrivals import RATES, Superposition
+from sim.scenario.arrivals import Superposition
 from sim.scenario.levers.lever import MOVED, Draft, Put
 from sim.scenario.model import Scenario
+from sim.scenario.timed import RATES
 from sim.scenario.work import JobClass
 from sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 

@@ -16,7 +16,7 @@ def verify(
     cases: Annotated[
         Path | None, typer.Option("--cases", help="Your own cases instead of the shipped ones.", metavar="FILE")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Wider standard errors, about half a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With wider standard errors, in about a minute.")] = False,
     jobs: Jobs = "auto",
     format_: Format = "text",
 ) -> None:

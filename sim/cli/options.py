@@ -23,18 +23,32 @@ ExactReps = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    typer.Option("--precision", help="Add replications until intervals are +- so much of the value.", metavar="1%"),
+    typer.Option(
+        "--precision", help="Add replications until half an interval is so small a share of its value.", metavar="1%"
+    ),
 ]
 PreciseKeys = Annotated[
     list[str] | None,
-    typer.Option("--on", help="Key of the JSON result to be precise; default: bills of all plans.", metavar="KEY"),
+    typer.Option(
+        "--on",
+        help="What must be so precise, as plans.PLAN.bill_usd.total; else the bill of each ranked plan.",
+        metavar="KEY",
+    ),
 ]
 MostReps = Annotated[
     str | None,
-    typer.Option("--most-reps", help="Give it up after so many.", metavar="N", show_default="100000"),
+    typer.Option(
+        "--most-reps",
+        help="Replications at most; what is not precise by then is told.",
+        metavar="N",
+        show_default="100000",
+    ),
 ]
 Jobs = Annotated[
-    str, typer.Option("--jobs", help="Threads; 0 or auto: one a processor. Results do not depend on it.", metavar="N")
+    str,
+    typer.Option(
+        "--jobs", help="Threads; 0 or auto: one for each processor. Results do not depend on it.", metavar="N"
+    ),
 ]
 Engine = Annotated[str, typer.Option("--engine", help="kernel, or simpy: the reference, some 500 times slower.")]
 Format = Annotated[str, typer.Option("--format", help="text, json or csv.")]
@@ -75,7 +89,7 @@ def share_of(flag: str, text: str) -> float:
 
 
 def thread_count(text: str) -> int:
-    """Read a number of threads; 0 or ``auto``: one a processor."""
+    """Read a number of threads; 0 or ``auto``: one for each processor."""
     return 0 if text == "auto" else whole("--jobs", text, 0, 1024)
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def check(file: File, settings: Settings = None) -> None:
-    """Judge a scenario file: every fault with its line, or what it says in short."""
+    """Check a scenario file: every fault with its line and key; if there is none, what the file says and rests on."""
     scenario = load_scenario(file, settings)
     from sim.study.compare import serving_load, warnings
     from sim.study.simulate import Experiment

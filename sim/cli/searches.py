@@ -28,11 +28,18 @@ from sim.cli.options import (
 from sim.cli.output import Progress, show, write_results
 from sim.faults import InputError
 
-Plans = Annotated[str | None, typer.Option("--plans", help="Who is compared: a,b. Else every pair.", metavar="NAMES")]
+Plans = Annotated[str | None, typer.Option("--plans", help="Plans to compare: a,b. Else every pair.", metavar="NAMES")]
 PrecisionText = Annotated[
-    str, typer.Option("--precision", help="Double the replications until the value is +- so much.", metavar="1%")
+    str,
+    typer.Option(
+        "--precision",
+        help="Double the replications until half the interval is so small a share of the value.",
+        metavar="1%",
+    ),
 ]
-MostRepsText = Annotated[str, typer.Option("--most-reps", help="Give it up after so many.", metavar="N")]
+MostRepsText = Annotated[
+    str, typer.Option("--most-reps", help="Replications at most; what is not precise by then is told.", metavar="N")
+]
 
 
 def _range(flag: str, text: str) -> tuple[float, float, bool]:
@@ -60,8 +67,13 @@ def _verb(name: str, plans: str | None, scale: str) -> str:
 @app.command(name="break-even")
 def break_even(
     file: File,
-    key: Annotated[str, typer.Option("--key", help="The number that is looked for.", metavar="KEY")],
-    between: Annotated[str, typer.Option("--between", help="Where: lo:hi, or lo:hi:log.", metavar="LO:HI")],
+    key: Annotated[
+        str, typer.Option("--key", help="The number to find, as workload.NAME.arrivals.rate_per_day.", metavar="KEY")
+    ],
+    between: Annotated[
+        str,
+        typer.Option("--between", help="Least and greatest value to look at: lo:hi, or lo:hi:log.", metavar="LO:HI"),
+    ],
     plans: Plans = None,
     settings: Settings = None,
     precision: PrecisionText = "1%",
@@ -121,8 +133,20 @@ def _ranged(flag: str, text: str) -> tuple[str, float, float, bool]:
 @app.command()
 def frontier(
     file: File,
-    x: Annotated[str, typer.Option("--x", help="The number that is looked for, and where.", metavar="KEY=LO:HI")],
-    y: Annotated[str, typer.Option("--y", help="The other: key=lo:hi:n[:log] or key=1,2,4.", metavar="KEY=VALUES")],
+    x: Annotated[
+        str,
+        typer.Option(
+            "--x", help="The number to find, and the least and greatest value to look at.", metavar="KEY=LO:HI"
+        ),
+    ],
+    y: Annotated[
+        str,
+        typer.Option(
+            "--y",
+            help="The other number, and the values at which to look: key=lo:hi:n[:log] or key=1,2,4.",
+            metavar="KEY=VALUES",
+        ),
+    ],
     plans: Annotated[str | None, typer.Option("--plans", help="The two plans: a,b.", metavar="A,B")] = None,
     settings: Settings = None,
     precision: PrecisionText = "2%",

@@ -122,11 +122,12 @@ def size(
         ),
     ] = None,
     wait: Annotated[
-        str | None, typer.Option("--wait-p95", help="95 % of the jobs of each class wait at most.", metavar="HOURS")
+        str | None,
+        typer.Option("--wait-p95", help="95 % of the jobs of each class wait at most so long.", metavar="HOURS"),
     ] = None,
     ttft: Annotated[
         str | None,
-        typer.Option("--ttft-p95", help="95 % of requests have a first token within.", metavar="SECONDS"),
+        typer.Option("--ttft-p95", help="95 % of the requests have a first token within so long.", metavar="SECONDS"),
     ] = None,
     availability: Annotated[
         str | None,
@@ -137,7 +138,7 @@ def size(
         typer.Option("--within", help="With --availability: in so many hours; else before the clock stops."),
     ] = None,
     indifferent: Annotated[
-        str, typer.Option("--indifferent", help="What is no matter: USD, or a share of the bill like 0.1%.")
+        str, typer.Option("--indifferent", help="How much cheaper is no matter: USD, or a share of the bill like 0.1%.")
     ] = "0.1%",
     settings: Settings = None,
     seed: SeedText = None,

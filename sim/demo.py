@@ -4,7 +4,7 @@ Not here: any number of the answer. What is said is computed from the sweeps.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,21 @@ from sim.study import Grid, Study, as_json, run, sweep
 from sim.study.grid import spaced
 from sim.study.simulate import Experiment
 from sim.study.study import Progress
-from sim.tables import break_even_text, grid_text, inputs_text, number, percent, sweep_csv, with_interval
+from sim.tables import (
+    Block,
+    Table,
+    Text,
+    break_even_text,
+    inputs_text,
+    listed,
+    note,
+    number,
+    percent,
+    sweep_csv,
+    table,
+    title,
+    with_interval,
+)
 from sim.workload import sample
 
 RATE = "workload.tuning.arrivals.rate_per_day"
@@ -27,19 +41,21 @@ ARTICLE_POINT = (12.0, 84.10, "the article: 84 USD at 12 a day; needs 100 % util
 ARTICLE_STRIP = (4.0, 12.0, "the article: 4 to 12 USD at the API")
 
 QUESTION = """\
-Hold GPUs or hire them? The article "OpenAI is too cheap to beat" (2023) asks it for fine-tunes: one reserved
-p4d.24xlarge (8 A100, 19.22 USD/h) and an engineer (200,000 USD/year), against rented nodes and the pay-per-use API.
+Hold GPUs or hire them? The article "OpenAI is too cheap to beat" (2023) asks it for fine-tunes: one reserved \
+p4d.24xlarge (8 A100, 19.22 USD/h) and an engineer (200,000 USD/year), against rented nodes and the pay-per-use API.\
 """
 
 
-def _table(grid: Grid) -> str:
-    """Lay out some of the swept rates, one row a rate and plan."""
+def _table(grid: Grid) -> Table:
+    """Lay out some of the swept rates, one row a rate and plan; money first, work behind."""
     head = ("runs/day", "plan", "USD a run", "p5", "p50", "p95", "wait, h", "p95", "utilization", "idle, USD/year")
-    rows = []
+    rows, best = list[tuple[str, ...]](), list[int]()
     for cell in (each for each in grid.cells if each.at[RATE] in SHOWN):
         for name, plan in cell.result["plans"].items():
             each = plan["classes"]["tuning"]
             cost, wait = each["cost_per_job_usd"]["fully_loaded"], each["wait_h"]
+            if name == cell.result["comparison"]["cheapest"]:
+                best.append(len(rows))
             rows.append(
                 (
                     f"{cell.at[RATE]:.3g}",
@@ -52,10 +68,10 @@ def _table(grid: Grid) -> str:
                     number(plan["bill_usd"]["held_idle"].value),
                 )
             )
-    return grid_text(head, rows)
+    return table(head, rows, "nw", keys=2, parts=(6,), best=best)
 
 
-def _verdict(grid: Grid) -> str:
+def _verdict(grid: Grid) -> Text:
     """Say who is cheapest where, from the grid's break-evens and cells."""
     wins: dict[str, list[float]] = {}
     for cell in grid.cells:
@@ -65,7 +81,7 @@ def _verdict(grid: Grid) -> str:
     ]
     lines = ["Verdict: " + "; ".join(parts) + "."]
     lines += [f"  {break_even_text(grid.break_even('reserved', other))}" for other in ("on_demand", "api")]
-    return "\n".join(lines)
+    return Text("\n".join(lines), "verdict")
 
 
 def compare_engines(experiment: Experiment, replications: int) -> tuple[int, int]:
@@ -99,7 +115,7 @@ def _pictures(grid: Grid, study: Study, out: Path) -> list[Path]:
     return [path for name, figure in figures.items() for path in charts.save(figure, out, name)]
 
 
-def demo(out: Path, replications: int, jobs: int, say: Callable[[str], None], progress: Progress) -> None:
+def demo(out: Path, replications: int, jobs: int, tell: Callable[[Sequence[Block]], None], progress: Progress) -> None:
     """Answer the article's question, write the results and pictures, compare with the SimPy reference.
 
     Parameters
@@ -110,28 +126,35 @@ def demo(out: Path, replications: int, jobs: int, say: Callable[[str], None], pr
         Sample paths of each rate.
     jobs : int
         Threads.
-    say : callable
-        Prints.
+    tell : callable
+        Prints blocks.
     progress : callable
         Tells how far the sweep is.
     """
     article = load(shipped("scenarios") / "article.yaml")
     today = load(shipped("scenarios") / "article_today.yaml")
-    say(QUESTION)
+    tell([Text(QUESTION), _GAP])
     grid = sweep(article, {RATE: RATES}, replications, jobs=jobs, progress=progress)
     study = run(article, replications, jobs=jobs)
-    say(f"At list prices of 2023, {len(RATES)} arrival rates x {replications} paths of a year:\n\n{_table(grid)}\n")
-    say(f"{_verdict(grid)}\n\nThe numbers rest on:\n{inputs_text(article.inputs())}\n")
+    head = title(f"At list prices of 2023, {len(RATES)} arrival rates x {replications} paths of a year:")
+    rests = Text(f"The numbers rest on:\n{inputs_text(article.inputs())}")
+    tell([head, _table(grid), _verdict(grid), rests, _GAP])
     grid_today = sweep(today, {RATE: RATES_TODAY}, max(2, replications // 2), jobs=jobs, progress=progress)
-    say("At prices seen in 2026 (what is assumed says so):\n")
-    say(f"{_verdict(grid_today)}\n\n{inputs_text(today.inputs())}\n")
+    head = title("At prices seen in 2026 (what is assumed says so):")
+    tell([head, _verdict(grid_today), Text(inputs_text(today.inputs())), _GAP])
     for name, swept in (("article", grid), ("article_today", grid_today)):
         found = swept.as_result()
         write(out / f"{name}.csv", sweep_csv(found))
         write(out / f"{name}.json", json.dumps(as_json(found), indent=1, allow_nan=False) + "\n")
-    say("Pictures: " + ", ".join(str(path) for path in _pictures(grid, study, out) if path.suffix == ".png"))
-    say(f"Results:  {out}/article.csv, {out}/article.json, {out}/article_today.csv, {out}/article_today.json")
-    say("Brackets: 95 % intervals over sample paths. `not ranked`: leaves more than 1 % of the runs undone.")
-    say("Next:     fleetecon init mine, edit mine.yaml, fleetecon run mine.yaml")
+    files = [
+        f"Pictures: {', '.join(str(path) for path in _pictures(grid, study, out) if path.suffix == '.png')}",
+        f"Results:  {out}/article.csv, {out}/article.json, {out}/article_today.csv, {out}/article_today.json",
+    ]
+    after = "Next:     fleetecon init mine, edit mine.yaml, fleetecon run mine.yaml"
     rows, differing = compare_engines(Experiment.of(article, study.seed), 1)
-    say(f"SimPy reference: {rows:,} rows compared, {differing} differ")
+    checked = Text(f"SimPy reference: {rows:,} rows compared, {differing} differ")
+    tell([*listed(files), note(_WORDS), Text(after), checked])
+
+
+_GAP = Text("")
+_WORDS = "Brackets: 95 % intervals over sample paths. `not ranked`: leaves more than 1 % of the runs undone."

@@ -31,6 +31,11 @@ def cli(*arguments, cwd=None, **environment) -> subprocess.CompletedProcess:
     )
 
 
+def flat(text: str) -> str:
+    """A text on one line, wherever its lines were wrapped."""
+    return " ".join(text.split())
+
+
 def here(*arguments, cwd=ROOT) -> tuple[int, str, str]:
     """Run the command line in this process (a tenth of the time): exit status, stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from decisions import RATE
+from refusals import flat
 from scipy.stats import norm
 from worlds import ARTICLE, scenario
 
@@ -152,7 +153,7 @@ def test_decisions_along_a_key_share_futures_and_noise():
     assert chances[0] < chances[2]
     found = swept.as_result()
     assert found["vary"] == {key: [10.0, 19.22, 40.0]}
-    text = decisions_text(found)
+    text = flat(decisions_text(found))
     assert text.startswith("article: 1 month, 60 futures x 1 replication at each value, seed 5; share of paths")
     assert "usd_per_node_h" in text
     assert "least regret" in text

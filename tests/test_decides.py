@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from refusals import ROOT, here, refused
+from refusals import ROOT, flat, here, refused
 from worlds import ARTICLE
 
 _FEW = ("--futures=12", "--reps=2")
@@ -28,7 +28,7 @@ def test_a_decision_is_told_and_written(asked, tmp_path):
     assert status == 0
     assert out.startswith("article: 3 months, 12 futures x 2 replications, seed 2023\n\n")
     assert "Cheapest on: share of paths" in out
-    assert "rate_per_day: p10 4 to p90 9, lognormal (our logs)" in out
+    assert "rate_per_day: p10 4 to p90 9, lognormal (our logs)" in flat(out)
     assert {"scenario.yaml", "manifest.json", "result.json", "result.csv"} <= {
         file.name for file in (tmp_path / "out").iterdir()
     }
@@ -59,7 +59,7 @@ def test_decisions_along_a_key(asked, tmp_path):
     key = "workload.tuning.arrivals.rate_per_day"
     status, out, _ = here("decide", asked, *_FEW, f"--vary={key}=2,6", "--out", tmp_path / "out")
     assert status == 0
-    assert "share of paths on which each is the cheapest" in out
+    assert "share of paths on which each is the cheapest" in flat(out)
     found = json.loads((tmp_path / "out" / "result.json").read_text())
     assert [cell["at"] for cell in found["cells"]] == [{key: 2}, {key: 6}]
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["vary"] == {key: [2, 6]}

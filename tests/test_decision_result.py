@@ -197,9 +197,8 @@ def test_the_text_of_a_decision_fits_a_page():
     npv = 1e6 * np.random.default_rng(5).lognormal(0, 0.3, (500, 4, 3))
     text = decision_text(told(npv, unfit=[(each, 1) for each in range(100)]))
     assert text.startswith("article: 2 months, 500 futures x 4 replications, seed 1\n")
-    rows = [line for line in text.splitlines() if line.startswith(("strategy", "reserved", "on_demand", "api"))]
-    assert max(map(len, rows)) <= 120
-    assert "present value, USD" in rows[0]
+    assert max(map(len, text.splitlines())) <= 80
+    assert "present value, USD" in text
     assert "What each choice costs more, thousand USD:" in text
     assert f"  {RATE}: p10 4 to p90 12, lognormal (our logs)" in text
     assert "not ranked" in text

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from refusals import here
+from refusals import flat, here
 
 from sim.demand import Told, learn, slug
 from sim.demand.rates import fit_rates, read_rates
@@ -104,7 +104,7 @@ def test_where_no_process_comes_near_the_log_is_drawn_in_blocks(tmp_path):
     assert learned.choice.taken is None
     assert learned.choice.blocks.distance.passes
     assert learned.found.tick == 3
-    text = learned.text()
+    text = flat(learned.text())
     assert "No process reaches it" in text
     assert "the clock ticks" in text
     (tmp_path / "deeper").mkdir()
@@ -147,7 +147,7 @@ def test_odd_logs_are_told_for_what_they_are(tmp_path, seconds, told):
     file = requests_csv(tmp_path, list(seconds))
     status, out, error = here("fit", "workload", file)
     assert (status, error) == (0, "")
-    assert told in out
+    assert told in flat(out)
     json.loads(here("fit", "workload", file, "--format", "json")[1])
 
 

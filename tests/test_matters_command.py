@@ -1,9 +1,11 @@
 """What matters, from a scenario file to the table: hand-worked swings, refusals, results that can be made again."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from refusals import flat
 from typer.testing import CliRunner
 
 from sim.cli import app
@@ -127,13 +129,13 @@ class TestMatters:
         assert found.measured == ("hired", "api")
         assert found.shares == ()
         assert isinstance(found.information.perfect, Lacking)
-        assert "needs at least 100 futures, got 10" in matters_text(found.result)
+        assert "needs at least 100 futures, got 10" in flat(matters_text(found.result))
 
     def test_correlated_inputs_have_no_shares(self):
         together = world(correlations=[{"between": [API, HIRED], "value": 0.5}])
         found = matters(together, ["api"], futures=10, replications=1, points=16, jobs=1)
         assert found.shares == ()
-        assert "no shares of spread: inputs are correlated" in matters_text(found.result)
+        assert "no shares of spread: inputs are correlated" in flat(matters_text(found.result))
         assert found.result["no_indices"].startswith("inputs are correlated")
 
     def test_threads_do_not_matter(self, found):
@@ -170,15 +172,15 @@ class TestMatters:
         values["plans"] = {"own": {"held": {"node": {"gpus": 8, "usd_per_node_h": 20, "nodes": 1}}}}
         values["decision"] = {"months": 10}
         found = matters(build(Tree(values, file="x")), futures=10, replications=1, points=16, jobs=1)
-        told = matters_text(found.result)
-        assert "No input by itself moves the present value of `own`.\nWith all inputs central no strategy does" in told
+        told = flat(matters_text(found.result))
+        assert "No input by itself moves the present value of `own`. With all inputs central no strategy does" in told
         assert "It cannot be told which input is best measured first: no strategy is ranked." in told
         assert tornado_of(found).texts[0].get_text() == "No uncertain input moves the present value of own"
 
 
 class TestWords:
     def test_answer(self, found):
-        text = matters_text(found.result)
+        text = flat(matters_text(found.result))
         assert f"`{API}` moves the present value of `api` most: by " in text
         assert f"By itself `{API}` can make `hired` lose its place as the cheapest." in text
         assert f"Measure `{API}` first: knowing it would spare " in text
@@ -192,7 +194,8 @@ class TestWords:
             inputs = {key: {"law": None} | found.result["inputs"].get(key, {}) for key in worths}
             kept = {key: each | {"worth_usd": worths[key], "swing_usd": None} for key, each in inputs.items()}
             kept[API]["swing_usd"] = found.result["inputs"][API]["swing_usd"]
-            return matters_text(found.result | {"inputs": kept}).splitlines()[4]
+            answer = flat(matters_text(found.result | {"inputs": kept}).split("\n\n")[1])
+            return answer[re.search("Measure|Knowing", answer).start() :]
 
         assert told(5.0, 8.0).startswith(f"Measure `{API}` first: knowing it would spare 5.00 [0, 10.00] USD")
         assert told(5.0, 8.0).endswith(" What no one can measure: `decision.prices.api.steps` 8.00 USD.")

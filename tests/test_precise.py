@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from refusals import ROOT, here, refused
+from refusals import ROOT, flat, here, refused
 from studies import bytes_of
 from worlds import ARTICLE, scenario
 
@@ -106,9 +106,9 @@ class TestARun:
         study = run_until(world, Goal(0.0001, (WAIT,), most=25), jobs=1)
         assert study.replications == 25
         assert not study.result["precision"]["reached"]
-        text = study_text(study.result)
+        text = flat(study_text(study.result))
         assert "% after 25 replications" in text
-        assert f"  {WAIT}: not reached: " in text
+        assert f" {WAIT}: not reached: " in text
         assert "stopped at --most-reps 25" in text
 
     def test_a_value_that_is_0_or_missing_is_given_up_early(self, world):
@@ -122,11 +122,11 @@ class TestARun:
             reason == f"is 0 after {told.replications} replications, and no share of 0 can be reached; name another key"
         )
         told = run_until(world, Goal(0.01, ("plans.api.classes.tuning.wait_held_h.mean",)), jobs=1)
-        assert "has no value after" in study_text(told.result)
+        assert "has no value after" in flat(study_text(told.result))
 
     def test_a_percentile_without_an_interval_yet(self, world):
         study = run_until(world, Goal(0.5, ("plans.api.bill_percentiles_usd.p95",), most=40), jobs=1)
-        assert "has no interval after 40 replications: too few for this percentile" in study_text(study.result)
+        assert "has no interval after 40 replications: too few for this percentile" in flat(study_text(study.result))
         study = run_until(world, Goal(0.5, ("plans.api.bill_percentiles_usd.p95",)), jobs=1)
         assert study.result["precision"]["reached"]
         assert study.replications >= 72

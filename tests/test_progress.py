@@ -18,12 +18,12 @@ def told(*calls: tuple[float, int]) -> list[str]:
 
 
 def test_the_first_piece_says_nothing_of_the_rest_for_it_compiles():
-    assert told((47, 1)) == ["futures: 1 of 200"]
+    assert told((47, 1)) == ["futures: 1 of 200, 47 s"]
 
 
 def test_the_time_left_is_that_of_the_pieces_after_the_first():
-    assert told((47, 1), (48, 3), (67, 41)) == ["futures: 1 of 200", "futures: 41 of 200, about 80 s left"]
+    assert told((47, 1), (48, 3), (67, 41)) == ["futures: 1 of 200, 47 s", "futures: 41 of 200, 67 s, about 80 s left"]
 
 
 def test_the_end_has_nothing_left():
-    assert told((1, 1), (30, 200)) == ["futures: 200 of 200"]
+    assert told((1, 1), (30, 200)) == ["futures: 200 of 200, 30 s"]

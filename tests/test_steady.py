@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from refusals import here, refused
+from refusals import flat, here, refused
 from worlds import scenario
 
 from sim.estimate import Estimate
@@ -285,7 +285,7 @@ class TestWhatHasNoSteadyState:
         }
         assert found["plans"]["rent"]["steady"]
         assert found["warnings"][0]["code"] == "unstable"
-        told = steady_text(found)
+        told = flat(steady_text(found))
         assert "warning (unstable): plan `own` has no steady state: offered load 1 erlangs reaches 1 GPUs" in told
         assert "rent" in told
 

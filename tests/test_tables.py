@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from refusals import flat
 from worlds import scenario
 
 from sim.study import run, sweep
@@ -40,15 +41,15 @@ def test_a_sweep_names_classes_only_where_there_are_several():
     ],
 )
 def test_definitions_name_the_windows_there_are(settings, told):
-    text = study_text(run(world(**settings), replications=2).result)
+    text = flat(study_text(run(world(**settings), replications=2).result))
     assert "USD a job, fully loaded: the bill over all jobs; " in text
     assert told in text
 
 
 def test_definitions_of_what_is_not_shared_out():
-    text = study_text(run(world(**{"allocation.rule": "platform"}), replications=2).result)
+    text = flat(study_text(run(world(**{"allocation.rule": "platform"}), replications=2).result))
     assert "the bill over all jobs" not in text
-    assert "staff and overhead are shown apart, as unallocated.\n" in text
+    assert "staff and overhead are shown apart, as unallocated. " in text
 
 
 def test_no_text_in_a_csv_is_a_formula():

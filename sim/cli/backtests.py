@@ -1,6 +1,5 @@
 """The command that holds a scenario to last month's invoice."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import Progress, say
+from sim.cli.output import Progress, show
 from sim.faults import InputError
 
 
@@ -73,13 +72,10 @@ def backtest(
     billed = read_invoice(invoice, choice("--cost", cost, tuple(COSTS)), _month(month), _maps(maps))
     from sim import study
     from sim.backtest import backtest as compare
-    from sim.tables import BACKTEST_HEAD, as_csv, backtest_rows, backtest_text
+    from sim.tables import BACKTEST_HEAD, as_csv, backtest_blocks, backtest_rows
 
     replications, told = whole("--reps", reps, 1, MOST_REPLICATIONS), seed_of(seed)
     drawn = next(each for each in (told, scenario.seed, study.draw_seed()) if each is not None)
     threads = thread_count(jobs)
     found = compare(scenario, plan, billed, replications, drawn, threads, Progress("replications, in pieces"))
-    if format_ == "json":
-        say(json.dumps(study.as_json(found), indent=1, allow_nan=False))
-    else:
-        say(backtest_text(found) if format_ == "text" else as_csv(BACKTEST_HEAD, backtest_rows(found)))
+    show(found, format_, backtest_blocks, lambda result: as_csv(BACKTEST_HEAD, backtest_rows(result)))

@@ -8,7 +8,7 @@ import typer
 
 from sim.cli.app import app
 from sim.cli.options import FORMATS, Format, Jobs, choice, thread_count
-from sim.cli.output import Progress, say
+from sim.cli.output import Progress, say, tell
 
 
 @app.command()
@@ -21,7 +21,7 @@ def verify(
     format_: Format = "text",
 ) -> None:
     """Hold the program to queueing theory, to its SimPy reference and to what must always be true."""
-    from sim.tables import as_csv, verify_text
+    from sim.tables import as_csv, verify_blocks
     from sim.verify import verify as verify_all
 
     choice("--format", format_, FORMATS)
@@ -29,8 +29,10 @@ def verify(
     if format_ == "csv":
         head = ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
         say(as_csv(head, ([case[key] for key in head] for case in found["cases"])))
+    elif format_ == "json":
+        say(json.dumps(found, indent=1, allow_nan=False))
     else:
-        say(verify_text(found) if format_ == "text" else json.dumps(found, indent=1, allow_nan=False))
+        tell(verify_blocks(found))
     raise typer.Exit(1 if found["failed"] or found["rows_differing"] else 0)
 
 
@@ -50,8 +52,9 @@ def validate(
     if format_ == "csv":
         head = ["case", "quantity", "at", "measured", "simulated", "error", "bound", "sample", "pass"]
         say(as_csv(head, ([row[key] for key in head] for row in found["rows"])))
+    elif format_ == "json":
+        say(json.dumps(found, indent=1, allow_nan=False))
     else:
-        text = fitting.validate_text(found)
-        say(text if format_ == "text" else json.dumps(found, indent=1, allow_nan=False))
+        tell(fitting.validate_blocks(found))
     nothing = data is not None and not found["rows"]
     raise typer.Exit(1 if found["failed"] or nothing else 0)

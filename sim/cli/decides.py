@@ -102,12 +102,12 @@ def _claimed(out: "Path | None", scenario: "Scenario", varied: tuple[str, Any] |
 def _one(scenario: "Scenario", how: dict[str, Any], format_: str, out: "Path | None") -> None:
     """Decide once."""
     from sim.decision import decide as decided
-    from sim.tables import decision_csv, decision_text
+    from sim.tables import decision_blocks, decision_csv
 
     found = decided(scenario, **how)
     if out is not None:
         write_results(out, scenario, found.result, decision_csv(found.result), _pictures(found), _VERB)
-    show(found.result, format_, decision_text, decision_csv)
+    show(found.result, format_, decision_blocks, decision_csv)
 
 
 def _along(
@@ -115,13 +115,13 @@ def _along(
 ) -> None:
     """Decide at several values of a key."""
     from sim.decision import decide_at
-    from sim.tables import decisions_csv, decisions_text
+    from sim.tables import decisions_blocks, decisions_csv
 
     swept = decide_at(scenario, *varied, **how)
     found = swept.as_result()
     if out is not None:
         write_results(out, scenario, found, decisions_csv(found), _pictures_along(swept), _VERB)
-    show(found, format_, decisions_text, decisions_csv)
+    show(found, format_, decisions_blocks, decisions_csv)
 
 
 def _pictures(found: "Decided") -> dict[str, Any]:

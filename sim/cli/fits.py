@@ -10,7 +10,7 @@ import typer
 
 from sim.cli.app import app
 from sim.cli.options import FORMATS, Format, Out, choice, whole
-from sim.cli.output import say
+from sim.cli.output import say, tell
 from sim.faults import InputError
 
 fits = typer.Typer(no_args_is_help=True, help="Fit what was measured: the pace of replicas, the demand of a log.")
@@ -104,9 +104,10 @@ def profile(
     found = fitting.fit(fitting.read_table(file, _where(where)), options)
     if format_ == "csv":
         say(as_csv(HEAD, map(list, fitting.fitted_rows(found))))
+    elif format_ == "json":
+        say(json.dumps(fitting.fitted_json(found), indent=1, allow_nan=False))
     else:
-        text = fitting.fitted_text(found)
-        say(text if format_ == "text" else json.dumps(fitting.fitted_json(found), indent=1, allow_nan=False))
+        tell(fitting.fitted_blocks(found))
 
 
 def _roles(text: list[str] | None) -> dict[str, str] | None:
@@ -185,7 +186,10 @@ def workload(
     told = Told(form, _roles(columns), unit, zone, skip_empty, sort)
     number = whole("--seed", seed, 0, 2**63 - 1)
     learned = learn(log, told, _where(where), number, out, called, _Teller())
-    say(learned.text() if format_ == "text" else json.dumps(learned.json(), indent=1, allow_nan=False))
+    if format_ == "json":
+        say(json.dumps(learned.json(), indent=1, allow_nan=False))
+    else:
+        tell(learned.blocks())
     if out is not None:
         files = learned.write(out, called, number)
         sys.stderr.write(f"wrote {', '.join(map(str, files))}\nnext: fleetecon run {files[0]}\n")

@@ -72,7 +72,7 @@ def matters(
     from sim.decision.places import announced
     from sim.files import output_folder
     from sim.manifest import claim
-    from sim.tables.matters import matters_csv, matters_text
+    from sim.tables import matters_blocks, matters_csv
 
     check_matters(scenario, measured, points)
     count = whole("--futures", futures, 1, _MOST_FUTURES)
@@ -94,7 +94,7 @@ def matters(
     if out is not None:
         pictures = {"tornado": lambda: _picture(found)}
         write_results(out, scenario, found.result, matters_csv(found.result), pictures, verb)
-    show(found.result, format_, matters_text, matters_csv)
+    show(found.result, format_, matters_blocks, matters_csv)
 
 
 def _picture(found: "Mattered") -> Any:

@@ -1,16 +1,21 @@
-"""How the command line speaks: tables and results on stdout, progress on stderr, a run's folder on disk."""
+"""How the command line speaks: tables and results on stdout, a run's folder on disk."""
 
 import json
 import os
 import sys
-import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sim.cli.terminal import Look, Progress
+
 if TYPE_CHECKING:
     from sim.scenario import Scenario
+    from sim.tables import Block
+
+__all__ = ["Progress", "say", "show", "tell", "write_results"]
 
 
 def say(text: str) -> None:
@@ -25,34 +30,34 @@ def say(text: str) -> None:
         raise typer.Exit(0) from None
 
 
-class Progress:
-    """Tells on stderr how far long work is: one line rewritten on a terminal, else a line now and then.
+def tell(blocks: "Iterable[Block]") -> None:
+    """Print blocks: in colour and as wide as it is on a terminal, else as plain text of 80 columns."""
+    from sim.tables import plain
 
-    The time left is judged by what came after the first call, for the first piece may have compiled the kernels.
-    """
+    look = Look.of(sys.stdout)
+    if not look.rich:
+        say(plain(blocks, look.width))
+        return
+    from sim.tables.colours import coloured  # it imports rich, which a pipe does not need
 
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.told = time.monotonic()
-        self.first: tuple[float, int] | None = None
-        self.live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    say(coloured(blocks, look.width))
 
-    def __call__(self, done: int, total: int) -> None:
-        """Tell that so many of so many pieces are done."""
-        now = time.monotonic()
-        self.first = self.first or (now, done)
-        if now - self.told < (0.2 if self.live else 10.0) and not (self.live and done == total):
-            return
-        self.told = now
-        text = f"{self.what}: {done} of {total}{self._rest(now - self.first[0], done - self.first[1], total - done)}"
-        end = "\n" if done == total or not self.live else ""
-        sys.stderr.write(f"\r\x1b[2K{text}{end}" if self.live else f"{text}\n")
-        sys.stderr.flush()
 
-    @staticmethod
-    def _rest(seconds: float, done: int, left: int) -> str:
-        """Say how long what is left takes, where that can be told."""
-        return f", about {seconds / done * left:.0f} s left" if done and left else ""
+def show(
+    result: dict[str, Any],
+    format_: str,
+    blocks: "Callable[[dict[str, Any]], Iterable[Block]]",
+    csv_text: Callable[[dict[str, Any]], str],
+) -> None:
+    """Print a result in the wanted form: ``blocks`` tells it to people, ``csv_text`` to spreadsheets."""
+    from sim.study import as_json
+
+    if format_ == "json":
+        say(json.dumps(as_json(result), indent=1, allow_nan=False))
+    elif format_ == "csv":
+        say(csv_text(result))
+    else:
+        tell(blocks(result))
 
 
 def write_results(
@@ -77,13 +82,3 @@ def write_results(
     write(out / FILE, json.dumps(made_by, indent=1) + "\n")
     for name, draw in figures.items():  # last, so that no fault of a picture costs a result
         charts.save(draw(), out, name)
-
-
-def show(result: dict[str, Any], format_: str, text: Any, csv_text: Any) -> None:
-    """Print a result in the wanted form."""
-    from sim.study import as_json
-
-    if format_ == "json":
-        say(json.dumps(as_json(result), indent=1, allow_nan=False))
-    else:
-        say(text(result) if format_ == "text" else csv_text(result))

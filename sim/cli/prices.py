@@ -9,7 +9,7 @@ import typer
 
 from sim.cli.app import app
 from sim.cli.options import FORMATS, Format, choice
-from sim.cli.output import say
+from sim.cli.output import say, tell
 from sim.faults import InputError
 
 prices = typer.Typer(help="List every known price with its age and source, or import a price list.")
@@ -54,7 +54,7 @@ def show(
     from sim.prices import KINDS, listed, rows_of
     from sim.scenario.book_file import read_book
     from sim.scenario.inputs import nearest
-    from sim.tables import PRICE_HEAD, as_csv, prices_text
+    from sim.tables import PRICE_HEAD, as_csv, prices_blocks
 
     choice("--format", format_, FORMATS)
     if kind is not None:
@@ -73,9 +73,10 @@ def show(
             found.append(row.as_values(day))
     if format_ == "csv":
         say(as_csv(PRICE_HEAD, ([row[key] for key in PRICE_HEAD] for row in found)))
+    elif format_ == "json":
+        say(json.dumps({"on": day.isoformat(), "prices": found}, indent=1, allow_nan=False))
     else:
-        told = {"on": day.isoformat(), "prices": found}
-        say(prices_text(found, day.isoformat()) if format_ == "text" else json.dumps(told, indent=1, allow_nan=False))
+        tell(prices_blocks(found, day.isoformat()))
 
 
 @prices.command("import")

@@ -33,7 +33,7 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import Progress, say, show, write_results
+from sim.cli.output import Progress, say, show, tell, write_results
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -44,15 +44,14 @@ if TYPE_CHECKING:
 def check(file: File, settings: Settings = None) -> None:
     """Check a scenario file: every fault with its line and key; if there is none, what the file says and rests on."""
     scenario = load_scenario(file, settings)
-    from sim.study.compare import serving_load, warnings
+    from sim.study.compare import serving_load
+    from sim.study.compare import warnings as warned
     from sim.study.simulate import Experiment
-    from sim.tables import inputs_text
+    from sim.tables import Text, inputs_text, title, warnings
 
     experiment = Experiment.of(scenario, 0)
     load = scenario.offered_gpus
-    lines = [
-        f"{file}: good; {experiment.jobs_expected:,.6g} jobs and requests expected in {scenario.horizon_days:g} days"
-    ]
+    lines = list[str]()
     if load is not None:
         lines.append(f"offered load: {load:.4g} GPUs (erlangs)")
     lines += [
@@ -63,9 +62,10 @@ def check(file: File, settings: Settings = None) -> None:
             carried = serving_load(scenario, plan, group_name)
             share = "" if carried is None else f", load about {carried:.3g} of what they can carry"
             lines.append(f"plan `{name}`, `{group_name}`: {group.replicas} replica{'s' * (group.replicas != 1)}{share}")
-    lines += ["the numbers rest on:", inputs_text(scenario.inputs())]
-    lines += [f"warning ({entry['code']}): {entry['text']}" for entry in warnings(experiment, 1000)]
-    say("\n".join(lines))
+    expected = f"{experiment.jobs_expected:,.6g} jobs and requests expected in {scenario.horizon_days:g} days"
+    rests = f"the numbers rest on:\n{inputs_text(scenario.inputs())}"
+    first = title(f"{file}: good; {expected}")
+    tell([first, Text("\n".join(lines)), Text(rests), *warnings(warned(experiment, 1000))])
 
 
 @app.command(epilog=WORDS)
@@ -95,7 +95,7 @@ def run(
     if out is not None:
         claim(output_folder(out), scenario)
     from sim import study  # only now, for it takes a second: a refusal comes at once
-    from sim.tables import study_csv, study_text
+    from sim.tables import study_blocks, study_csv
 
     goal = _goal(reps, precision, on, most_reps)
     how = seed_of(seed), thread_count(jobs), choice("--engine", engine, ENGINES)
@@ -109,7 +109,7 @@ def run(
 
         figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
         write_results(out, scenario, found.result, study_csv(found.result), figures)
-    show(found.result, format_, study_text, study_csv)
+    show(found.result, format_, study_blocks, study_csv)
 
 
 def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: str | None) -> "Goal | None":
@@ -149,7 +149,7 @@ def sweep(
     from sim import study
     from sim.manifest import claim
     from sim.study.grid import check_cells, is_number, seconds_expected
-    from sim.tables import sweep_csv, sweep_text
+    from sim.tables import sweep_blocks, sweep_csv
 
     replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
     threads = thread_count(jobs)
@@ -188,7 +188,7 @@ def sweep(
             if next(iter(varied)).endswith(".rate_per_second"):
                 figures["cost_per_token"] = lambda: charts.cost_per_token(grid)
         write_results(out, scenario, found, sweep_csv(found), figures)
-    show(found, format_, sweep_text, sweep_csv)
+    show(found, format_, sweep_blocks, sweep_csv)
 
 
 @app.command()
@@ -215,7 +215,7 @@ def demo(
     jobs: Jobs = "auto",
 ) -> None:
     """Answer the article's question: reserved node, rented nodes, API or a mix, from 0.5 to 12 fine-tunes a day."""
-    from sim.demo import demo as tell
+    from sim.demo import demo as answer
     from sim.files import output_folder
 
-    tell(output_folder(out), whole("--reps", reps, 2, 100_000), thread_count(jobs), say, Progress("cells"))
+    answer(output_folder(out), whole("--reps", reps, 2, 100_000), thread_count(jobs), tell, Progress("cells"))

@@ -100,7 +100,7 @@ def break_even(
     if out is not None:
         claim(output_folder(out), scenario, {key: [low, high]}, verb)
     from sim import search
-    from sim.tables import break_even_csv, break_even_table
+    from sim.tables import break_even_blocks, break_even_csv
 
     replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
     found = search.break_even(
@@ -119,7 +119,7 @@ def break_even(
     ).result
     if out is not None:
         write_results(out, scenario, found, break_even_csv(found), {}, verb)
-    show(found, format_, break_even_table, break_even_csv)
+    show(found, format_, break_even_blocks, break_even_csv)
 
 
 def _ranged(flag: str, text: str) -> tuple[str, float, float, bool]:
@@ -171,7 +171,7 @@ def frontier(
     rows, verb = rows_of(ranged[0], (key, values)), _verb("frontier", plans, "log" if ranged[3] else "")
     if out is not None:
         claim(output_folder(out), scenario, {ranged[0]: list(ranged[1:3]), key: rows}, verb)
-    from sim.tables import frontier_csv, frontier_table
+    from sim.tables import frontier_blocks, frontier_csv
 
     replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
     found = search.frontier(
@@ -192,4 +192,4 @@ def frontier(
 
         figures = {"frontier": lambda: charts.frontier_curve(scenario, found)}
         write_results(out, scenario, found, frontier_csv(found), figures, verb)
-    show(found, format_, frontier_table, frontier_csv)
+    show(found, format_, frontier_blocks, frontier_csv)

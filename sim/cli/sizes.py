@@ -160,7 +160,7 @@ def size(
     from sim.files import output_folder
     from sim.manifest import claim
     from sim.search import size as find
-    from sim.tables import size_csv, size_text
+    from sim.tables import size_blocks, size_csv
 
     usd, share = _indifferent(indifferent)
     name = _plan(plan, list(scenario.plans))
@@ -188,4 +188,4 @@ def size(
     )
     if out is not None:
         write_results(out, scenario, found.result, size_csv(found.result), {}, verb, found.chosen)
-    show(found.result, format_, size_text, size_csv)
+    show(found.result, format_, size_blocks, size_csv)

@@ -1,13 +1,12 @@
 """The command that tells what spare nodes bring, and cost."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from sim.cli.app import app
 from sim.cli.options import FORMATS, File, Format, Settings, choice, load_scenario, whole
-from sim.cli.output import say
+from sim.cli.output import show
 
 
 @app.command()
@@ -29,12 +28,7 @@ def spares(
     count = whole("--most", most, 0, 1000)
     scenario = load_scenario(file, settings)
     from sim.decision.spares import spares as found_of
-    from sim.study import as_json
-    from sim.tables import as_csv
-    from sim.tables.spares import SPARES_HEAD, spares_rows, spares_text
+    from sim.tables import SPARES_HEAD, as_csv, spares_blocks, spares_rows
 
     found = found_of(scenario, plan, count)
-    if format_ == "json":
-        say(json.dumps(as_json(found), indent=1, allow_nan=False))
-    else:
-        say(spares_text(found) if format_ == "text" else as_csv(SPARES_HEAD, spares_rows(found)))
+    show(found, format_, spares_blocks, lambda result: as_csv(SPARES_HEAD, spares_rows(result)))

@@ -45,8 +45,7 @@ def steady(
     scenario = load_scenario(file, settings)
     from sim.study.steady import LEAST_JOBS, MOST_JOBS_A_RUN, MOST_RUNS
     from sim.study.steady import steady as long_run
-    from sim.tables import as_csv, steady_text
-    from sim.tables.steady import STEADY_HEAD, steady_rows
+    from sim.tables import STEADY_HEAD, as_csv, steady_blocks, steady_rows
 
     found = long_run(
         scenario,
@@ -57,4 +56,4 @@ def steady(
         choice("--engine", engine, ENGINES),
         progress=Progress("runs, in pieces"),
     )
-    show(found.result, format_, steady_text, lambda result: as_csv(STEADY_HEAD, steady_rows(result)))
+    show(found.result, format_, steady_blocks, lambda result: as_csv(STEADY_HEAD, steady_rows(result)))

@@ -12,7 +12,7 @@ from sim.demand.hours import WEEKDAYS
 from sim.demand.trial import Distance
 from sim.demand.windows import FEWEST_WINDOWS, JUDGED
 from sim.estimate.interval import Estimate, plain
-from sim.tables import grid_text, number, percent, with_interval
+from sim.tables import Block, Table, Text, listed, number, percent, table, with_interval
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_HOUR
 
 UNITS: Final = {
@@ -51,9 +51,9 @@ def profile(values: Any) -> str:
     return "".join("?" if math.isnan(v) else _BARS[round(8 * v / most)] for v in values.tolist())
 
 
-def found_text(found: Findings) -> str:
+def found_blocks(found: Findings) -> list[Block]:
     """Tell what the log shows."""
-    return "\n".join([*_head(found), *_times(found), "", _sizes(found), *_more(found)])
+    return [*listed([*_head(found), *_times(found)]), _sizes(found), *listed(list(_more(found)))]
 
 
 def _head(found: Findings) -> Iterator[str]:
@@ -104,14 +104,14 @@ def _ratio(values: Any) -> str:
     return f"{np.nanmax(values) / least:.3g}" if least > 0 else "infinite"
 
 
-def _sizes(found: Findings) -> str:
+def _sizes(found: Findings) -> Table:
     """Lay out the quantiles of sizes."""
     head = ["size", "mean", *(f"p{percent}" for percent in PERCENTS), "largest"]
     rows = []
     for name, size in found.sizes.items():
         cells = [number(size.mean), *(with_interval(size.quantiles[k]) for k in PERCENTS), number(size.most)]
         rows.append([f"{name.removesuffix('_hours')}, {UNITS[name]}", *cells])
-    return grid_text(head, rows)
+    return table(head, rows)
 
 
 def _more(found: Findings) -> Iterator[str]:
@@ -162,13 +162,15 @@ def _errors(found: Findings, distance: Distance | None, count: int) -> list[str]
     return cells
 
 
-def choice_text(found: Findings, choice: Choice) -> str:
+def choice_blocks(found: Findings, choice: Choice) -> list[Block]:
     """Lay out the processes that were tried: on all of the log, and fitted to two thirds of the time on the last."""
-    head = ["process", "rate", "KS", *(f"IDC {s} s" for s in JUDGED), "held out: KS", *(f"{s} s" for s in JUDGED), ""]
+    idc = [f"IDC {s} s" for s in JUDGED]
+    head = ["process", "", "rate", "KS", *idc, "held out: KS", *idc]
     seconds = int(found.sketch.seconds)
     tried = [*choice.judged, *([choice.blocks] if choice.blocks else [])]
     rows = [_row(found, each, choice, seconds) for each in tried]
-    lines = [grid_text(head, rows)]
+    shown = table(head, rows, "ww", parts=(4 + len(idc),), best=[k for k, row in enumerate(rows) if row[1] == "taken"])
+    lines = list[str]()
     if not math.isnan(choice.rate_moved):
         lines.append(
             "Errors of simulated over measured; (few windows). The rate of the last third lies "
@@ -181,7 +183,7 @@ def choice_text(found: Findings, choice: Choice) -> str:
             f"Pattern by {choice.pattern.kind}: foresees {choice.pattern.explains:.0%} of the variance of the hourly "
             "counts of the last third; shrunk by what may be noise."
         )
-    return "\n".join(lines)
+    return [shown, Text("\n".join(lines))]
 
 
 def _row(found: Findings, each: Judged, choice: Choice, seconds: int) -> list[str]:
@@ -189,12 +191,12 @@ def _row(found: Findings, each: Judged, choice: Choice, seconds: int) -> list[st
     held = each.held_out
     return [
         each.name,
+        mark,
         _rate_error(each),
         f"{each.distance.ks:.3f}",
         *_errors(found, each.distance, seconds),
         "n/a" if held is None or math.isnan(held.ks) else f"{held.ks:.3f}",
         *_errors(found, held, seconds // 3),
-        mark,
     ]
 
 

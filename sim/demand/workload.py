@@ -13,7 +13,7 @@ from sim.demand.hours import hours_of
 from sim.demand.pictures import pictures
 from sim.demand.rates import RateFit, fit_rates, rate_lines, read_rates, taken_of
 from sim.demand.reading import Read, Told, opened, read
-from sim.demand.report import NO_TIME, as_json, choice_text, found_text, verdict
+from sim.demand.report import NO_TIME, as_json, choice_blocks, found_blocks, verdict
 from sim.demand.trial import ARRIVALS
 from sim.demand.writing import (
     misfits,
@@ -26,6 +26,7 @@ from sim.demand.writing import (
 from sim.faults import InputError
 from sim.files import output_folder, write
 from sim.scenario import load
+from sim.tables import Block, Text, listed, plain
 
 Tell = Callable[[str], None]
 
@@ -52,12 +53,16 @@ class Workload:
             return ["Nothing can be fitted."]
         return verdict(self.found, self.choice)
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Tell all."""
-        parts = [found_text(self.found)]
+        parts = found_blocks(self.found)
         if self.choice is not None:
-            parts.append(choice_text(self.found, self.choice))
-        return "\n\n".join([*parts, "\n".join(self.told)])
+            parts += choice_blocks(self.found, self.choice)
+        return [*parts, Text("\n".join(self.told), "verdict")]
+
+    def text(self) -> str:
+        """Tell all in plain text, at most 80 columns wide."""
+        return plain(self.blocks())
 
     def json(self) -> dict[str, Any]:
         """Give all as plain values."""
@@ -104,9 +109,13 @@ class RateWorkload:
         """The process that is taken."""
         return taken_of(self.fits)
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Tell all."""
-        return "\n".join(rate_lines(self.fits, self.taken))
+        return listed(list(rate_lines(self.fits, self.taken)))
+
+    def text(self) -> str:
+        """Tell all in plain text, at most 80 columns wide."""
+        return plain(self.blocks())
 
     def json(self) -> dict[str, Any]:
         """Give all as plain values."""

@@ -5,7 +5,15 @@ Not here: profiles from physics (``sim.profile``), theory and the SimPy referenc
 
 from sim.fit.fitted import Comparison, Fitted, Options, kv_us_of
 from sim.fit.profile import fit
-from sim.fit.report import fitted_json, fitted_rows, fitted_text, serve_block, validate_text
+from sim.fit.report import (
+    fitted_blocks,
+    fitted_json,
+    fitted_rows,
+    fitted_text,
+    serve_block,
+    validate_blocks,
+    validate_text,
+)
 from sim.fit.tables import BatchTable, RateTable, RequestLog, read_table
 from sim.fit.terms import Terms
 from sim.fit.validate import validate
@@ -19,6 +27,7 @@ __all__ = [
     "RequestLog",
     "Terms",
     "fit",
+    "fitted_blocks",
     "fitted_json",
     "fitted_rows",
     "fitted_text",
@@ -26,5 +35,6 @@ __all__ = [
     "read_table",
     "serve_block",
     "validate",
+    "validate_blocks",
     "validate_text",
 ]

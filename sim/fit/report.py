@@ -6,7 +6,7 @@ from typing import Any
 
 from sim.fit.fitted import HELD_OUT, IN_SAMPLE, Fitted
 from sim.fit.terms import Terms
-from sim.tables import grid_text, number
+from sim.tables import Block, Text, listed, number, plain, table
 
 KEYS = (
     "base_ms",
@@ -50,18 +50,23 @@ def serve_block(fitted: Fitted) -> str:
 
 
 def fitted_text(fitted: Fitted) -> str:
+    """Tell a fit in plain text, at most 80 columns wide."""
+    return plain(fitted_blocks(fitted))
+
+
+def fitted_blocks(fitted: Fitted) -> list[Block]:
     """Tell a fit: measured beside simulated, the mean size of the errors, what to mind, and the block to paste."""
     rows = [
         (row.quantity, row.at, number(row.measured), number(row.simulated), f"{row.error:+.1%}", row.sample)
         for row in fitted.comparisons
     ]
     left_out = len(rows) - _MOST_ROWS
-    parts = [grid_text(HEAD, rows[:_MOST_ROWS])]
+    parts: list[Block] = [table(HEAD, rows[:_MOST_ROWS], "wwnnnw", keys=2)]
     if left_out > 0:
-        parts.append(f"and {left_out} rows more (--format csv gives all)")
-    parts.append("\n".join(_means(fitted)))
-    parts += ["\n".join(f"warning: {text}" for text in fitted.warnings)] * bool(fitted.warnings)
-    return "\n\n".join([*parts, serve_block(fitted)])
+        parts.append(Text(f"and {left_out} rows more (--format csv gives all)"))
+    parts += listed(list(_means(fitted)))
+    parts += [Text(f"warning: {text}", "warning") for text in fitted.warnings]
+    return [*parts, Text(serve_block(fitted), "verbatim")]
 
 
 def _means(fitted: Fitted) -> Iterator[str]:
@@ -93,12 +98,15 @@ def fitted_rows(fitted: Fitted) -> Iterator[Sequence[Any]]:
 
 
 def validate_text(found: dict[str, Any]) -> str:
+    """Tell a validation in plain text, at most 80 columns wide."""
+    return plain(validate_blocks(found))
+
+
+def validate_blocks(found: dict[str, Any]) -> list[Block]:
     """Tell a validation: every comparison, then the counts."""
     if found["data"] is None:
-        return (
-            "no measured data found: nothing was compared; state a folder with --data or FLEETECON_DATA "
-            f"(it would hold {', '.join(found['not_found'])})"
-        )
+        nothing = "no measured data found: nothing was compared; state a folder with --data or FLEETECON_DATA"
+        return [Text(f"{nothing} (it would hold {', '.join(found['not_found'])})")]
     head = ("case", "quantity", "at", "measured", "simulated", "error", "bound", "sample", "")
     rows = [
         (
@@ -114,7 +122,8 @@ def validate_text(found: dict[str, Any]) -> str:
         )
         for row in found["rows"]
     ]
-    lines = [grid_text(head, rows)] if rows else []
-    lines += [f"not found: {file}" for file in found["not_found"]]
-    lines.append(f"data: {found['data']}; {found['passed']} bounds hold, {found['failed']} missed")
-    return "\n".join(lines)
+    missed = [k for k, row in enumerate(found["rows"]) if row["pass"] is False]
+    shown: list[Block] = [table(head, rows, "wwwnnnnww", keys=3, parts=(6,), best=missed)] if rows else []
+    counts = f"data: {found['data']}; {found['passed']} bounds hold, {found['failed']} missed"
+    absent = listed([f"not found: {file}" for file in found["not_found"]])
+    return [*shown, *absent, Text(counts, "warning" if found["failed"] else "verdict")]

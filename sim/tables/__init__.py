@@ -1,46 +1,97 @@
-"""Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here."""
+"""Results as text for people and as rows for spreadsheets. Strings out; nothing is printed here.
 
-from sim.tables.backtest import BACKTEST_HEAD, backtest_rows, backtest_text
-from sim.tables.decision import decision_csv, decision_text, decision_verdict, decisions_csv, decisions_text
-from sim.tables.prices import PRICE_HEAD, prices_text
+``x_blocks(result)`` tells a result as tables and paragraphs, ``x_text(result)`` the same as plain text of 80 columns.
+"""
+
+from sim.tables.backtest import BACKTEST_HEAD, backtest_blocks, backtest_rows, backtest_text
+from sim.tables.blocks import Block, Table, Text, listed, note, table, title, warnings
+from sim.tables.decision import (
+    decision_blocks,
+    decision_csv,
+    decision_text,
+    decision_verdict,
+    decisions_blocks,
+    decisions_csv,
+    decisions_text,
+)
+from sim.tables.matters import matters_blocks, matters_csv, matters_text
+from sim.tables.plain import grid_text, plain
+from sim.tables.prices import PRICE_HEAD, prices_blocks, prices_text
 from sim.tables.rows import as_csv, study_csv, sweep_csv
-from sim.tables.search import break_even_csv, break_even_table, frontier_csv, frontier_table
-from sim.tables.size import size_csv, size_text
-from sim.tables.steady import steady_text
-from sim.tables.study import study_text, verdict
-from sim.tables.sweep import break_even_text, sweep_text
-from sim.tables.verify import verify_text
-from sim.tables.words import grid_text, inputs_text, number, percent, with_interval
+from sim.tables.search import (
+    break_even_blocks,
+    break_even_csv,
+    break_even_table,
+    frontier_blocks,
+    frontier_csv,
+    frontier_table,
+)
+from sim.tables.size import size_blocks, size_csv, size_text
+from sim.tables.spares import SPARES_HEAD, spares_blocks, spares_rows, spares_text
+from sim.tables.steady import STEADY_HEAD, steady_blocks, steady_rows, steady_text
+from sim.tables.study import study_blocks, study_text, verdict
+from sim.tables.sweep import break_even_text, sweep_blocks, sweep_text
+from sim.tables.verify import verify_blocks, verify_text
+from sim.tables.words import inputs_text, number, percent, with_interval
 
 __all__ = [
     "BACKTEST_HEAD",
     "PRICE_HEAD",
+    "SPARES_HEAD",
+    "STEADY_HEAD",
+    "Block",
+    "Table",
+    "Text",
     "as_csv",
+    "backtest_blocks",
     "backtest_rows",
     "backtest_text",
+    "break_even_blocks",
     "break_even_csv",
     "break_even_table",
     "break_even_text",
+    "decision_blocks",
     "decision_csv",
     "decision_text",
     "decision_verdict",
+    "decisions_blocks",
     "decisions_csv",
     "decisions_text",
+    "frontier_blocks",
     "frontier_csv",
     "frontier_table",
     "grid_text",
     "inputs_text",
+    "listed",
+    "matters_blocks",
+    "matters_csv",
+    "matters_text",
+    "note",
     "number",
     "percent",
+    "plain",
+    "prices_blocks",
     "prices_text",
+    "size_blocks",
     "size_csv",
     "size_text",
+    "spares_blocks",
+    "spares_rows",
+    "spares_text",
+    "steady_blocks",
+    "steady_rows",
     "steady_text",
+    "study_blocks",
     "study_csv",
     "study_text",
+    "sweep_blocks",
     "sweep_csv",
     "sweep_text",
+    "table",
+    "title",
     "verdict",
+    "verify_blocks",
     "verify_text",
+    "warnings",
     "with_interval",
 ]

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.estimate import Estimate
-from sim.tables.words import Json, grid_text, number
+from sim.tables.blocks import Block, Text, note, table, title
+from sim.tables.plain import plain
+from sim.tables.words import Json, number
 
 BACKTEST_HEAD = (
     "part",
@@ -34,33 +36,41 @@ _SHOWN = (
     "simulated",
     "of",
 )
+_CAUSES, _QUANTITIES = 5, 7
+"""Columns from which the causes of a difference are told, and the quantities."""
 _WORDS = """\
-Difference: simulated less invoiced, in USD; by use: other quantities at the invoice's price; by price: another price
+Difference: simulated less invoiced, in USD; by use: other quantities at the invoice's price; by price: another price \
 for the simulated quantities. Invoiced, simulated: the quantities. Brackets: {confidence:g} % interval."""
 
 
 def backtest_text(result: Json) -> str:
+    """Tell a backtest in plain text, at most 80 columns wide."""
+    return plain(backtest_blocks(result))
+
+
+def backtest_blocks(result: Json) -> list[Block]:
     """Tell a backtest: lines compared, what only one side has, and that all adds up."""
     head = f"{result['scenario']}, plan `{result['plan']}`, {result['month']}: {result['cost']} cost, "
     head += f"{result['replications']} replications, seed {result['seed']}"
     rows = [_shown(line, each) for line, each in result["lines"].items() if _is_told(each)]
     rows.append(_shown("together", result["compared"]))
-    parts = [head, grid_text(_SHOWN, rows), _WORDS.format(confidence=100 * result["confidence"])]
+    words = note(_WORDS.format(confidence=100 * result["confidence"]))
+    parts: list[Block] = [title(head), table(_SHOWN, rows, "wnnnnnnnnw", parts=(_CAUSES, _QUANTITIES)), words]
     for line, each in result["lines"].items():
         if each["rows_without_quantity"]:
             text = f"`{line}`: {each['rows_without_quantity']} rows tell no hours or tokens"
-            parts.append(f"{text}, so price and use cannot be told apart")
+            parts.append(Text(f"{text}, so price and use cannot be told apart"))
     cells = [[key, cents(each["usd"]), f"{each['rows']}"] for key, each in result["not_simulated"].items()]
     if cells:
-        parts.append("on the invoice, not simulated:\n" + grid_text(("charge", "USD", "rows"), cells))
+        parts += [title("on the invoice, not simulated:"), table(("charge", "USD", "rows"), cells)]
     lines = [[key, number(each.value)] for key, each in result["not_invoiced"].items() if each.value]
     if lines:
-        parts.append("simulated, on no invoice:\n" + grid_text(("line", "USD"), lines))
+        parts += [title("simulated, on no invoice:"), table(("line", "USD"), lines)]
     totals = result["invoice_usd"]
     told = "add up to" if result["adds_up"] else "DO NOT add up to"
     billed = f"invoice: {cents(totals['billed'])} USD billed, {cents(totals['effective'])} effective"
-    parts.append(f"{billed}; the lines above {told} the {result['cost']} cost")
-    return "\n\n".join(parts)
+    sums = f"{billed}; the lines above {told} the {result['cost']} cost"
+    return [*parts, Text(sums, "verdict" if result["adds_up"] else "warning")]
 
 
 def backtest_rows(result: Json) -> Iterator[list[Any]]:

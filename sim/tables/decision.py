@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.estimate import Estimate, Lacking
+from sim.tables.blocks import Block, Text, note, table, title, warnings
+from sim.tables.plain import plain
 from sim.tables.rows import as_csv, leaves
-from sim.tables.words import Json, counted, grid_text, number, percent, with_interval
+from sim.tables.sparks import along, spans
+from sim.tables.words import Json, counted, number, percent, short_keys, with_interval
 
 _DEFINITIONS = """\
-Present value: all that is paid over {months}, discounted at {discount:g} % a year; less is better. USD a job: cost
-over jobs and requests. Cheapest on: share of paths (a future and its noise); equals share it. Regret: what a choice
-costs more than the best one on the same path. Worst 5 %: mean present value of the dearest paths. Left: paid for what
+Present value: all that is paid over {months}, discounted at {discount:g} % a year; less is better. USD a job: cost \
+over jobs and requests. Cheapest on: share of paths (a future and its noise); equals share it. Regret: what a choice \
+costs more than the best one on the same path. Worst 5 %: mean present value of the dearest paths. Left: paid for what \
 was left or runs beyond the span. From futures: share of the variance that is not queueing noise.
 Brackets and ±: {confidence:g} % interval over {futures}; n/a: not enough data (reasons: --format json)."""
 _MANY_USD = 1e5
+_COMPARED, _BAD_END = 4, 6
+"""Columns from which the strategies are compared; from which the bad end of the cost is told."""
 _HEAD = ("strategy", "present value, USD", "p5", "p95", "cheapest on", "regret, USD", "p95 regret")
 _HEAD_OF_COST = (
     "strategy",
@@ -75,7 +80,7 @@ def _of_cost(name: str, each: Json, budget: bool) -> list[str]:
     return [*cells, _percent(each["probability_over_budget"])] if budget else cells
 
 
-def _regret_table(result: Json) -> list[str]:
+def _regret_table(result: Json) -> list[Block]:
     """Lay out the regret table: where one is the cheapest, what each choice costs more; none for a single choice."""
     choices = [name for name, each in result["strategies"].items() if each["ranked"]]
     rows = [row for row in result["regret_table"] if row["futures"]]
@@ -92,8 +97,8 @@ def _regret_table(result: Json) -> list[str]:
         ]
         for row in rows
     ]
-    table = grid_text(["cheapest there", "on", "futures", *choices], cells)
-    return [f"What each choice costs more, {unit}:\n\n{table}"]
+    head = ["cheapest there", "on", "futures", *choices]
+    return [title(f"What each choice costs more, {unit}:"), table(head, cells)]
 
 
 def _size(result: Json) -> str:
@@ -182,34 +187,49 @@ def _chance(each: Json) -> str:
 
 
 def decision_text(result: Json) -> str:
+    """Tell a decision in plain text, at most 80 columns wide."""
+    return plain(decision_blocks(result))
+
+
+def decision_blocks(result: Json) -> list[Block]:
     """Tell a decision: the verdict, two tables of the strategies, the regret table, definitions, warnings."""
     strategies, budget = result["strategies"], result["budget_usd"]
-    parts = [f"{_size(result)}, seed {result['seed']}", decision_verdict(result)]
-    parts.append(grid_text(_HEAD, [_of_ranking(name, each) for name, each in strategies.items()]))
+    best = [k for k, name in enumerate(strategies) if name == result["verdict"]["choice"]]
+    parts: list[Block] = [title(f"{_size(result)}, seed {result['seed']}"), Text(decision_verdict(result), "verdict")]
+    ranking = [_of_ranking(name, each) for name, each in strategies.items()]
+    parts.append(table(_HEAD, ranking, parts=(_COMPARED,), best=best))
+    parts += _spread(strategies)
     over = [f"over {number(budget)} USD"] if budget is not None else []
-    rows = [_of_cost(name, each, budget is not None) for name, each in strategies.items()]
-    parts.append(grid_text([*_HEAD_OF_COST, *over], rows))
+    costs = [_of_cost(name, each, budget is not None) for name, each in strategies.items()]
+    parts.append(table([*_HEAD_OF_COST, *over], costs, parts=(_BAD_END,), best=best))
     parts += _regret_table(result)
     parts += _uncertain(result)
     parts.append(
-        _DEFINITIONS.format(
-            months=_months(result),
-            discount=result["discount_percent_a_year"],
-            confidence=100 * result["confidence"],
-            futures=counted(result["futures"], "future"),
+        note(
+            _DEFINITIONS.format(
+                months=_months(result),
+                discount=result["discount_percent_a_year"],
+                confidence=100 * result["confidence"],
+                futures=counted(result["futures"], "future"),
+            )
         )
     )
-    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
-    return "\n\n".join(parts)
+    return [*parts, *warnings(result["warnings"])]
 
 
-def _uncertain(result: Json) -> list[str]:
+def _spread(strategies: Json) -> list[Block]:
+    """Draw how the present value of each strategy is spread."""
+    ends = {name: [each["npv_usd"][key].value for key in ("p5", "p50", "p95")] for name, each in strategies.items()}
+    return spans("strategy", "present value, USD: p5 to p95, ┿ median", ends)
+
+
+def _uncertain(result: Json) -> list[Block]:
     """List the uncertain numbers with their laws and sources."""
     lines = [
         f"  {key}: {each['law']}" + (f" ({each['source']})" if each["source"] else "")
         for key, each in result["uncertain"].items()
     ]
-    return ["\n".join(["uncertain:", *lines])] if lines else []
+    return [Text("\n".join(["uncertain:", *lines]))] if lines else []
 
 
 DECISION_HEAD = ["strategy", "measure", "value", "low", "high", "se", "n", "reason"]
@@ -247,17 +267,32 @@ def decisions_csv(swept: Json) -> str:
 
 
 def decisions_text(swept: Json) -> str:
+    """Tell decisions along a key in plain text, at most 80 columns wide."""
+    return plain(decisions_blocks(swept))
+
+
+def decisions_blocks(swept: Json) -> list[Block]:
     """Tell decisions along a key: who is the cheapest how often, and who is regretted least."""
     key, cells = next(iter(swept["vary"])), swept["cells"]
     names = list(cells[0]["result"]["strategies"])
     rows = [[_plain(cell["at"][key]), *_along(cell["result"])] for cell in cells]
     first = cells[0]["result"]
     told = f"{_size(first)} at each value, seed {first['seed']}"
-    parts = [f"{told}; share of paths on which each is the cheapest"]
-    parts.append(grid_text([key.rsplit(".", 1)[-1], *names, "least regret"], rows))
-    parts.append(f"Brackets: {100 * first['confidence']:g} % interval. ?: not enough data to tell it from another one.")
+    parts: list[Block] = [title(f"{told}; share of paths on which each is the cheapest")]
+    parts.append(table([*short_keys([key]), "least regret", *names], rows, "nw"))
+    parts += along("strategy", f"cheapest on, along {short_keys([key])[0]}", _chances(swept, names))
+    parts.append(
+        note(f"Brackets: {100 * first['confidence']:g} % interval. ?: not enough data to tell it from another one.")
+    )
     warned = dict.fromkeys((entry["code"], entry["text"]) for cell in cells for entry in cell["result"]["warnings"])
-    return "\n\n".join([*parts, *(f"warning ({code}): {text}" for code, text in warned)])
+    return [*parts, *warnings([{"code": code, "text": text} for code, text in warned])]
+
+
+def _chances(swept: Json, names: list[str]) -> dict[str, list[float | None]]:
+    """Give how often each strategy is the cheapest, at each value."""
+    found = [cell["result"]["strategies"] for cell in swept["cells"]]
+    chances = {name: [cell[name]["probability_cheapest"] for cell in found] for name in names}
+    return {name: [None if each is None else each.value for each in row] for name, row in chances.items()}
 
 
 def _along(result: Json) -> list[str]:
@@ -265,7 +300,7 @@ def _along(result: Json) -> list[str]:
     chances = [each["probability_cheapest"] for each in result["strategies"].values()]
     cells = ["not ranked" if chance is None else _percent(chance) for chance in chances]
     choice, unsure = result["verdict"]["choice"], result["verdict"]["answer"] == "not enough data"
-    return [*cells, "none" if choice is None else f"{choice}{'?' * unsure}"]
+    return ["none" if choice is None else f"{choice}{'?' * unsure}", *cells]
 
 
 def _plain(value: Any) -> str:

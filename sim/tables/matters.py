@@ -1,34 +1,41 @@
 """What matters in a decision as text: the answer, each input alone and its share, and what to measure first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sim.estimate import Estimate, Lacking
+from sim.tables.blocks import Block, Table, Text, note, table, title, warnings
+from sim.tables.plain import plain
 from sim.tables.rows import as_csv, leaves
-from sim.tables.words import Json, counted, grid_text, number, with_interval
+from sim.tables.words import Json, counted, number, short_keys, with_interval
 
 _DEFINITIONS = """\
-Swing: by how much the money moves when one input goes from its 10th to its 90th percentile (or between its cases), all
-others central, on the same noise. Changes: to who else is then the cheapest. Of spread: share of the variance that the
-input makes, alone and with all it acts through (Sobol's first and total order). Worth of knowing: expected regret
-spared by choosing after the input is known exactly; queueing noise, which nobody can know, is averaged out.
+Swing: by how much the money moves when one input goes from its 10th to its 90th percentile (or between its cases), \
+all others central, on the same noise. Changes: to who else is then the cheapest. Of spread: share of the variance \
+that the input makes, alone and with all it acts through (Sobol's first and total order). Worth of knowing: expected \
+regret spared by choosing after the input is known exactly; queueing noise, which nobody can know, is averaged out.
 Brackets: {confidence:g} % interval; n/a: not enough data (reasons: --format json)."""
 _CHANCE = "by chance"
 
 
 def matters_text(result: Json) -> str:
+    """Tell what matters in plain text, at most 80 columns wide."""
+    return plain(matters_blocks(result))
+
+
+def matters_blocks(result: Json) -> list[Block]:
     """Tell what matters: the answer, inputs by their swing, inputs by what knowing them is worth, definitions."""
     drawn = " x ".join(counted(result[f"{word}s"], word) for word in ("future", "replication"))
     head = f"{result['scenario']}: {counted(result['months'], 'month')}, {drawn}"
     points = f", {result['points']} points of Sobol's indices" if result["points"] else ""
-    parts = [f"{head}{points}, seed {result['seed']}", "\n".join(_answer(result))]
-    parts.append(f"{_measure(result)}; all central: {number(result['central_usd'].value)} USD\n\n{_swings(result)}")
-    parts.append(f"What to measure first:\n\n{_worths(result)}")
+    parts: list[Block] = [title(f"{head}{points}, seed {result['seed']}")]
+    parts.append(Text("\n".join(_answer(result)), "verdict"))
+    central = f"{_measure(result)}; all central: {number(result['central_usd'].value)} USD"
+    parts += [title(central), _swings(result), title("What to measure first:"), _worths(result)]
     if result["no_indices"]:
-        parts.append(f"no shares of spread: {result['no_indices']}")
-    parts.append(_DEFINITIONS.format(confidence=100 * result["confidence"]))
-    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
-    return "\n\n".join(parts)
+        parts.append(Text(f"no shares of spread: {result['no_indices']}"))
+    parts.append(note(_DEFINITIONS.format(confidence=100 * result["confidence"])))
+    return [*parts, *warnings(result["warnings"])]
 
 
 def _measured(result: Json) -> str:
@@ -91,9 +98,10 @@ def _by_worth(result: Json) -> list[tuple[str, Json]]:
     return sorted(result["inputs"].items(), key=lambda item: -float(item[1]["worth_usd"].value or 0.0))
 
 
-def _swings(result: Json) -> str:
+def _swings(result: Json) -> Table:
     """Lay out the inputs by their swing."""
     shares = bool(result["points"])
+    swung = {key: each for key, each in result["inputs"].items() if each["swing_usd"] is not None}
     rows = [
         [
             key,
@@ -102,11 +110,17 @@ def _swings(result: Json) -> str:
             _changes(each["places"], result["cheapest_at_centre"]),
             *([_share(each["first_order"]), _share(each["total_order"])] if shares else []),
         ]
-        for key, each in result["inputs"].items()
-        if each["swing_usd"] is not None
+        for key, each in zip(_named(result, swung), swung.values(), strict=True)
     ]
     head = ["input", "least at", "USD", "most at", "USD", "swing, USD", "changes"]
-    return grid_text([*head, *(["of spread, alone", "in all"] if shares else [])], rows)
+    told = [*head, *(["of spread, alone", "in all"] if shares else [])]
+    return table(told, rows, "wnnnnnw", parts=(len(head),))
+
+
+def _named(result: Json, keys: Iterable[str]) -> list[str]:
+    """Name inputs by their last parts, as few as tell all of them apart."""
+    shown = dict(zip(result["inputs"], short_keys(list(result["inputs"])), strict=True))
+    return [shown[key] for key in keys]
 
 
 def _ends(places: list[Json]) -> list[str]:
@@ -135,11 +149,14 @@ def _plain(value: float | str | bool | None) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _worths(result: Json) -> str:
+def _worths(result: Json) -> Table:
     """Lay out the inputs by what knowing them is worth."""
     perfect = result["worth_of_knowing_all_usd"]
-    rows = [[key, each["law"] or _CHANCE, with_interval(each["worth_usd"])] for key, each in _by_worth(result)]
-    return grid_text(["input", "law", "worth of knowing, USD"], [*rows, ["everything", "", with_interval(perfect)]])
+    ordered = dict(_by_worth(result))
+    named = zip(_named(result, ordered), ordered.values(), strict=True)
+    rows = [[key, each["law"] or _CHANCE, with_interval(each["worth_usd"])] for key, each in named]
+    last = ["everything", "", with_interval(perfect)]
+    return table(["input", "law", "worth of knowing, USD"], [*rows, last], "wwn")
 
 
 MATTERS_HEAD = ["input", "measure", "value", "low", "high", "se", "n", "reason"]

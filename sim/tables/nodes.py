@@ -1,36 +1,39 @@
 """Nodes that come and go as text: hires, what reclaims undid, what commitments did, how often it pays to save."""
 
-from sim.tables.words import Json, grid_text, number, percent, with_interval
+from sim.tables.blocks import Block, listed, note, table
+from sim.tables.words import Json, number, percent, with_interval
 
 _HEAD = (
     "plan",
-    "hires",
     "boot, USD",
-    "interruptions a job",
-    "to the end, h: p50",
-    "p95",
-    "lost, GPU h",
     "lost, USD",
-    "save + restart, GPU h",
     "productive",
     "coverage",
     "commitment used",
     "savings rate",
+    "hires",
+    "interruptions a job",
+    "to the end, h: p50",
+    "p95",
+    "lost, GPU h",
+    "save + restart, GPU h",
 )
+_WORK = 7
+"""The column at which money ends and work begins."""
 _WORDS = """\
-Means of a replication; classes apart by a slash. To the end: from arrival, interruptions and all. Lost: work done
-again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: share of paid GPU time that
-was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes. Commitment used: share of held GPU
-time that was used. Savings rate: 1 - node money over the productive GPU time at the on-demand list price."""
+Means of a replication; classes apart by a slash. To the end: from arrival, interruptions and all. Lost: work done \
+again, inside the lines of the bill; save + restart: checkpoints and restarts. Productive: share of paid GPU time that \
+was neither idle, lost, nor spent so. Coverage: share of used GPU time on held nodes. Commitment used: share of held \
+GPU time that was used. Savings rate: 1 - node money over the productive GPU time at the on-demand list price."""
 
 
-def nodes_text(plans: Json) -> list[str]:
+def nodes_blocks(plans: Json) -> list[Block]:
     """Tell of nodes that come and go, where any do; else nothing."""
     if not any(_changes(plan) for plan in plans.values()):
         return []
     rows = [_row(name, plan) for name, plan in plans.items() if plan["gpu_hours"]["paid"].value]
     lines = [line for name, plan in plans.items() if (line := _checkpoints(name, plan["nodes"]["checkpoints"]))]
-    return ["\n".join([grid_text(_HEAD, rows), *lines, _WORDS])]
+    return [table(_HEAD, rows, parts=(_WORK,)), *listed(lines), note(_WORDS)]
 
 
 def _changes(plan: Json) -> bool:
@@ -47,17 +50,17 @@ def _row(name: str, plan: Json) -> list[str]:
     often = " / ".join(number(each["interruptions_per_job"].value) for each in tunes)
     return [
         name,
-        number(nodes["hires"].value),
         number(nodes["boot_usd"].value),
-        often or "n/a",
-        *(" / ".join(number(each["sojourn_h"][key].value) for each in tunes) or "n/a" for key in ("p50", "p95")),
-        number(nodes["lost_gpu_h"].value),
         number(nodes["lost_usd"].value),
-        number(nodes["recovery_gpu_h"].value),
         percent(plan["utilization"]["productive"].value),
         percent(nodes["coverage"].value),
         percent(nodes["commitment_utilization"].value),
         _saved(nodes["effective_savings_rate"].value),
+        number(nodes["hires"].value),
+        often or "n/a",
+        *(" / ".join(number(each["sojourn_h"][key].value) for each in tunes) or "n/a" for key in ("p50", "p95")),
+        number(nodes["lost_gpu_h"].value),
+        number(nodes["recovery_gpu_h"].value),
     ]
 
 

@@ -1,9 +1,10 @@
 """How precise a run became, as text."""
 
+from sim.tables.blocks import Block, Text
 from sim.tables.words import Json, percent
 
 
-def precision_text(told: Json, replications: int) -> str:
+def precision_blocks(told: Json, replications: int) -> list[Block]:
     """Tell of each key that was to be precise whether it is, and how precise; what to do where it is not.
 
     Parameters
@@ -17,9 +18,8 @@ def precision_text(told: Json, replications: int) -> str:
     at_most = replications >= told["most_replications"]
     if not told["reached"] and at_most:
         lines.append(f"stopped at --most-reps {told['most_replications']:,}; give more, or ask for less")
-    return "\n".join(
-        [f"precision asked: {percent(told['asked'])} of the value, at {replications:,} replications:", *lines]
-    )
+    first = f"precision asked: {percent(told['asked'])} of the value, at {replications:,} replications:"
+    return [Text("\n".join([first, *lines]))]
 
 
 def _line(key: str, each: Json, replications: int) -> str:

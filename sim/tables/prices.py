@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sim.tables.blocks import Block, Text, listed, table, title
+from sim.tables.plain import plain
+
 PRICE_HEAD = (
     "kind",
     "provider",
@@ -17,31 +20,37 @@ PRICE_HEAD = (
     "basis",
     "source",
 )
-_SHOWN = ("kind", "name", "rate", "price", "unit", "since", "seen", "months", "basis", "source")
+_SHOWN = ("name", "rate", "price", "since", "seen", "months")
+
+Row = Mapping[str, Any]
 
 
-def prices_text(rows: Sequence[Mapping[str, Any]], on: str) -> str:
-    """Lay prices out as a table; the age in months on a day, with a star where it is above twelve."""
-    lines = []
+def prices_text(rows: Sequence[Row], on: str) -> str:
+    """Lay prices out in plain text, at most 80 columns wide."""
+    return plain(prices_blocks(rows, on))
+
+
+def prices_blocks(rows: Sequence[Row], on: str) -> list[Block]:
+    """Lay prices out, those of a kind and unit together; their age in months on a day, a star where above twelve."""
+    alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        age = "later" if row["age_months"] is None else f"{row['age_months']:.1f}{'*' * row['stale']}"
-        dates = (row["since"], row["seen"], age)
-        lines.append([row["kind"], row["name"], row["rate"], f"{row['price']:.10g}", row["unit"], *dates])
-        lines[-1] += [row["basis"], row["source"]]
+        alike.setdefault((row["kind"], row["unit"]), []).append(row)
     stale = sum(bool(row["stale"]) for row in rows)
     told = f"{len(rows)} price{'s' * (len(rows) != 1)}; months: age on {on}, of the day last seen"
     told += f"; *: stale, more than 12 months ({stale})" if stale else ""
-    return f"{_grid(lines)}\n\n{told}" if rows else told
+    groups = [block for (kind, unit), group in alike.items() for block in _group(f"{kind}, {unit}", group)]
+    return [*groups, Text(told)]
 
 
-def _grid(lines: Sequence[Sequence[str]]) -> str:
-    """Lay out rows in columns: words to the left, numbers to the right."""
-    widths = [max(len(line[k]) for line in (_SHOWN, *lines)) for k in range(len(_SHOWN))]
-    out = []
-    for line in (_SHOWN, ["-" * width for width in widths], *lines):
-        cells = [
-            cell.rjust(width) if head in ("price", "months") else cell.ljust(width)
-            for head, cell, width in zip(_SHOWN, line, widths, strict=True)
-        ]
-        out.append("  ".join(cells).rstrip())
-    return "\n".join(out)
+def _group(name: str, rows: Sequence[Row]) -> list[Block]:
+    """Lay out prices of a kind, then where each stands, those of one source together."""
+    sources: dict[str, list[str]] = {}
+    for row in rows:
+        sources.setdefault(f"{row['basis']}: {row['source']}", []).append(f"{row['name']} {row['rate']}".strip())
+    lines = [f"{', '.join(dict.fromkeys(names))}: {source}" for source, names in sources.items()]
+    return [title(name), table(_SHOWN, [_cells(row) for row in rows], "wwnwwn", keys=2), *listed(lines)]
+
+
+def _cells(row: Row) -> list[str]:
+    age = "later" if row["age_months"] is None else f"{row['age_months']:.1f}{'*' * row['stale']}"
+    return [row["name"], row["rate"], f"{row['price']:.10g}", row["since"], row["seen"], age]

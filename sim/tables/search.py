@@ -5,8 +5,10 @@ from functools import partial
 from typing import Any
 
 from sim.estimate import Estimate
+from sim.tables.blocks import Block, listed, table, title, warnings
+from sim.tables.plain import plain
 from sim.tables.rows import as_csv
-from sim.tables.words import Json, grid_text, number, with_interval
+from sim.tables.words import Json, number, with_interval
 
 _HEAD = ["plans", "equal at", "cheaper below", "cheaper above", "paths", ""]
 _SAME = 1e-6
@@ -98,15 +100,21 @@ def _lines(pair: Json) -> Iterator[str]:
 
 
 def break_even_table(found: Json) -> str:
-    """Tell a search for break-evens."""
+    """Tell a search for break-evens in plain text, at most 80 columns wide."""
+    return plain(break_even_blocks(found))
+
+
+def break_even_blocks(found: Json) -> list[Block]:
+    """Tell a search for break-evens: where plans cost the same, and what no row of the table says."""
     low, high = found["between"]
     at = f"; the scenario states {place(found['stated'])}" if isinstance(found["stated"], int | float) else ""
     head = f"{found['key']} from {place(low)} to {place(high)}{' by factors' if found['log'] else ''}{at}"
     rows = [_row(pair, each) for pair in found["pairs"] for each in pair["crossings"]]
     lines = [line for pair in found["pairs"] for line in _lines(pair)]
-    told = [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
-    table = [grid_text(_HEAD, rows)] if rows else []
-    return "\n\n".join([head, *table, *(["\n".join(lines)] if lines else []), *told])
+    parts: list[Block] = [title(head)]
+    if rows:
+        parts.append(table(_HEAD, rows, "wnwwnw"))
+    return [*parts, *listed(lines), *warnings(found["warnings"])]
 
 
 def break_even_csv(found: Json) -> str:
@@ -125,6 +133,11 @@ def break_even_rows(pair: Json) -> Iterator[list[Any]]:
 
 
 def frontier_table(found: Json) -> str:
+    """Tell a frontier in plain text, at most 80 columns wide."""
+    return plain(frontier_blocks(found))
+
+
+def frontier_blocks(found: Json) -> list[Block]:
     """Tell a frontier: a row for each value of the second number, who is cheaper from where to where."""
     x, y = found["x"], found["y"]
     low, high = x["between"]
@@ -132,9 +145,9 @@ def frontier_table(found: Json) -> str:
     head += f" `{found['plans'][1]}`, by {y['key']}"
     name = y["key"].rsplit(".", 1)[-1]
     rows = [[place(row["at"]), _along(row)] for row in found["rows"]]
-    none = "\n".join(f"{name} {place(row['at'])}: {row['reason']}" for row in found["rows"] if not row["crossings"])
-    told = [none] * bool(none) + [f"warning ({each['code']}): {each['text']}" for each in found["warnings"]]
-    return "\n\n".join([head, grid_text([name, "cheaper, from left to right"], rows), *told])
+    none = [f"{name} {place(row['at'])}: {row['reason']}" for row in found["rows"] if not row["crossings"]]
+    parts: list[Block] = [title(head), table([name, "cheaper, from left to right"], rows, "nw")]
+    return [*parts, *listed(none), *warnings(found["warnings"])]
 
 
 def _along(row: Json) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sim.tables.blocks import Block, Text, listed, note, table, title, warnings
+from sim.tables.plain import plain
 from sim.tables.rows import as_csv
-from sim.tables.words import Json, Row, grid_text, number, percent, with_interval
+from sim.tables.words import Json, Row, number, percent, short_keys, with_interval
 
 _DEFINITIONS = """\
-USD more: its bill above the one of the setting found, on the same sample paths. Levels: p95 of wait is over jobs that
-started or went to the API; available: of all jobs that came, those that start, or go to the API, in time (who still
+USD more: its bill above the one of the setting found, on the same sample paths. Levels: p95 of wait is over jobs that \
+started or went to the API; available: of all jobs that came, those that start, or go to the API, in time (who still \
 waits when the clock stops did not). Brackets: intervals that hold together at {confidence:g} %: each {each:.4g} %."""
 
 _WHAT = {
@@ -24,22 +26,27 @@ _VERDICTS = {"dearer": "costs more", "alike": "as good", "misses a level": "miss
 
 
 def size_text(result: Json) -> str:
+    """Tell a sized plan in plain text, at most 80 columns wide."""
+    return plain(size_blocks(result))
+
+
+def size_blocks(result: Json) -> list[Block]:
     """Tell a sized plan: the setting, how sure it is, its levels, its neighbours, the work."""
     told = [each for each in result["levels"] if each["limit"] is not None or each["share_missed"].value]
-    parts = [_finding(result), *([_levels_table(told)] if told else [])]
+    parts: list[Block] = [*_finding(result), *([_levels_table(told)] if told else [])]
     if result["neighbours"]:
-        parts.append(_certificate(result))
-    parts.append(_work(result["work"]))
+        parts += _certificate(result)
+    parts.append(Text(_work(result["work"])))
     each, confidence = 100 * result["confidence_of_each"], 100 * result["confidence"]
-    parts.append(_DEFINITIONS.format(confidence=confidence, each=each))
-    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
-    return "\n\n".join(parts)
+    parts.append(note(_DEFINITIONS.format(confidence=confidence, each=each)))
+    return [*parts, *warnings(result["warnings"])]
 
 
-def _finding(result: Json) -> str:
+def _finding(result: Json) -> Iterator[Block]:
     """Say which setting it is, or that none does the work, and how sure that is."""
     days, count = result["horizon_days"], result["replications"]
     head = f"{result['scenario']}, plan `{result['plan']}`: {days:g} days, {count} replications, seed {result['seed']}"
+    yield title(head)
     bounds = ", ".join(f"{_short(key, result)} {_bounds(each)}" for key, each in result["choices"].items())
     bill = with_interval(result["bill_usd"])
     if result["setting"] is None:
@@ -47,10 +54,13 @@ def _finding(result: Json) -> str:
         best = f"the best, {_setting(result['nearest'], result)} for {bill} USD, reaches {reached}"
         unsure = all(each["verdict"] != "missed" for each in result["levels"])
         doubt = " That is not sure: give more replications with --most-reps." if unsure else ""
-        return f"{head}\nNo setting does the work: {best}.{doubt}\nLooked among: {bounds}."
+        yield Text(f"No setting does the work: {best}.{doubt}", "verdict")
+        yield Text(f"Looked among: {bounds}.")
+        return
     found = f"Cheapest setting that does the work: {_setting(result['setting'], result)}, {bill} USD."
     flags = " ".join(f"--set {key}={_value(value)}" for key, value in result["setting"].items())
-    return f"{head}\n{found}\n{_sure(result)}\nLooked among: {bounds}. Run it with {flags}"
+    yield Text(f"{found}\n{_sure(result)}", "verdict")
+    yield Text(f"Looked among: {bounds}.\nRun it with {flags}")
 
 
 def _sure(result: Json) -> str:
@@ -100,26 +110,25 @@ def _reached(level: Json) -> str:
     return f"{found} of `{level['job_class']}` that {_words(level)} (at most {percent(level['most'])} may)"
 
 
-def _levels_table(levels: list[Json]) -> str:
+def _levels_table(levels: list[Json]) -> Block:
     """Lay out the levels of the setting: what it reaches, and the verdict."""
     rows = []
     for each in levels:
         p95 = with_interval(each["percentile"]) if each["what"] in _NAMES else ""
         share = with_interval(each["share_missed"], percent)
         rows.append([f"`{each['job_class']}`: {_words(each)}", share, percent(each["most"]), p95, each["verdict"]])
-    return grid_text(["jobs or requests that", "here", "may", "p95", ""], rows)
+    return table(["jobs or requests that", "here", "may", "p95", ""], rows, "wnnnw")
 
 
-def _certificate(result: Json) -> str:
+def _certificate(result: Json) -> Iterator[Block]:
     """Lay out the neighbours: how much more they cost, or which level they miss."""
     keys = list(result["choices"])
     rows = [_neighbour_row(each, keys) for each in result["neighbours"]]
-    head = [*(_short(key, result) for key in keys), "USD more", "verdict", "replications"]
-    zone = number(result["indifferent_usd"])
-    table = grid_text(head, rows)
+    head = [*_heads(keys, result), "USD more", "verdict", "replications"]
+    yield table(head, rows, "n" * len(keys) + "nwn", keys=len(keys))
     notes = dict.fromkeys(_missed(each, result) for each in result["neighbours"] if each["verdict"] == "misses a level")
     notes |= dict.fromkeys(_refused(each, result) for each in result["neighbours"] if each["verdict"] == "cannot be")
-    return "\n".join([table, *notes, f"Indifferent: {zone} USD."])
+    yield from listed([*notes, f"Indifferent: {number(result['indifferent_usd'])} USD."])
 
 
 def _neighbour_row(each: Json, keys: list[str]) -> Row:
@@ -155,6 +164,11 @@ def _work(work: Json) -> str:
 
 def _millions(count: float) -> str:
     return f"{count / 1e6:.3g} million" if count >= 1e6 else f"{count:,.0f}"
+
+
+def _heads(keys: list[str], result: Json) -> list[str]:
+    """Name the columns of the keys: within the plan, or by their last parts where there are several."""
+    return [_short(keys[0], result)] if len(keys) == 1 else short_keys(keys)
 
 
 def _short(key: str, result: Json) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.scenario import Input
-from sim.tables.words import Json, grid_text, inputs_text, number
+from sim.tables.blocks import Block, Text, note, table, title
+from sim.tables.plain import plain
+from sim.tables.words import Json, inputs_text, number
 
 SPARES_HEAD = (
     "plan",
@@ -19,9 +21,10 @@ SPARES_HEAD = (
 )
 _SHOWN = ("spares", "enough nodes up, %", "nines", "short of nodes, h a year", "USD a year", "USD per hour avoided")
 _WORDS = """\
-Enough nodes up: share of the time with at least the needed nodes up, in the long run. Each node fails and is repaired
-by itself (no shared switch, no queue for repair), so the nodes that are down are binomial. USD a year: all nodes of the
-group, without staff. USD per hour avoided: what the last spare costs for each hour of shortage that it takes away."""
+Enough nodes up: share of the time with at least the needed nodes up, in the long run. Each node fails and is repaired \
+by itself (no shared switch, no queue for repair), so the nodes that are down are binomial. USD a year: all nodes of \
+the group, without staff. USD per hour avoided: what the last spare costs for each hour of shortage that it takes \
+away."""
 
 
 def _groups(found: Json) -> Iterator[tuple[str, str, Json]]:
@@ -39,15 +42,20 @@ def spares_rows(found: Json) -> Iterator[list[Any]]:
 
 
 def spares_text(found: Json) -> str:
+    """Tell of spare nodes in plain text, at most 80 columns wide."""
+    return plain(spares_blocks(found))
+
+
+def spares_blocks(found: Json) -> list[Block]:
     """Lay out what spare nodes bring, and what another nine costs."""
-    parts = []
+    parts: list[Block] = []
     for plan, name, group in _groups(found):
         share = f"down {100 * group['node_down_share']:.3g} % of the time"
         head = f"plan `{plan}`, `{name}`: {group['needed']} needed, each {share}"
         rows = [_row(row) for row in group["rows"]]
-        parts.append("\n".join([head, "", grid_text(_SHOWN, rows), "", _nines(group)]))
-        parts.append(f"the numbers rest on:\n{inputs_text([Input(**entry) for entry in group['inputs']])}")
-    return "\n\n".join([*parts, _WORDS])
+        parts += [title(head), table(_SHOWN, rows, "n"), Text(_nines(group))]
+        parts.append(Text(f"the numbers rest on:\n{inputs_text([Input(**entry) for entry in group['inputs']])}"))
+    return [*parts, note(_WORDS)]
 
 
 def _row(row: Json) -> list[str]:

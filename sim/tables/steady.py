@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.estimate import Estimate
-from sim.tables.words import Json, counted, grid_text, number, percent, with_interval
+from sim.tables.blocks import Block, listed, note, table, title, warnings
+from sim.tables.plain import plain
+from sim.tables.words import Json, counted, number, percent, with_interval
 
-_HEAD = ("plan", "wait, h", "in the queue", "in the system", "busy GPUs", "utilization", "USD a job", "USD an hour")
-_KEYS = ("wait_h", "queue", "in_system", "busy_gpus")
+_HEAD = ("plan", "USD a job", "USD an hour", "utilization", "busy GPUs", "wait, h", "in the queue", "in the system")
+_WORK = 3
+"""The column at which money ends and work begins."""
+_MONEY, _KEYS = ("cost_per_job_usd", "usd_per_hour"), ("busy_gpus", "wait_h", "queue", "in_system")
 _TRUST = (
     "plan",
     "warm-up, h",
@@ -19,15 +23,14 @@ _TRUST = (
     "jobs for 1 %",
 )
 _WORDS = """\
-Wait: hours in the queue over all jobs that came. USD a job: fully loaded. Brackets: {confidence:g} % interval by
-overlapping batch means of {runs} runs. Worth: jobs of one run hang on each other; an interval that took them for
+Wait: hours in the queue over all jobs that came. USD a job: fully loaded. Brackets: {confidence:g} % interval by \
+overlapping batch means of {runs} runs. Worth: jobs of one run hang on each other; an interval that took them for \
 independent would hold in far fewer cases than it says. Jobs for 1 %: that make the interval of the wait +- 1 %."""
 
 
 def _means_row(name: str, told: Json, utilization: Estimate) -> list[str]:
-    cells = [with_interval(told[key]) for key in _KEYS]
-    share = with_interval(utilization, percent)
-    return [name, *cells, share, *(with_interval(told[key]) for key in ("cost_per_job_usd", "usd_per_hour"))]
+    money, work = ([with_interval(told[key]) for key in keys] for keys in (_MONEY, _KEYS))
+    return [name, *money, with_interval(utilization, percent), *work]
 
 
 def _count(value: float | None) -> str:
@@ -59,33 +62,35 @@ def _naive_lines(plans: Json) -> list[str]:
 
 
 def steady_text(result: Json) -> str:
+    """Tell the long run in plain text, at most 80 columns wide."""
+    return plain(steady_blocks(result))
+
+
+def steady_blocks(result: Json) -> list[Block]:
     """Tell the long run: means by plan and class, how they were made, what to beware of."""
     plans = {name: plan for name, plan in result["plans"].items() if plan["steady"]}
-    parts = [
-        f"{result['scenario']}, in the long run: {counted(result['runs'], 'run')} of {result['jobs_a_run']:,} jobs "
-        f"({number(result['hours_a_run'])} h) each, seed {result['seed']}"
-    ]
+    runs = f"{counted(result['runs'], 'run')} of {result['jobs_a_run']:,} jobs ({number(result['hours_a_run'])} h) each"
+    parts: list[Block] = [title(f"{result['scenario']}, in the long run: {runs}, seed {result['seed']}")]
     if plans:
-        parts.append(grid_text(_HEAD, [_means_row(name, plan, plan["utilization"]) for name, plan in plans.items()]))
-        parts += _class_tables(plans)
-        parts.append(grid_text(_TRUST, [_trust_row(name, plan) for name, plan in plans.items()]))
-        parts += ["\n".join(lines)] if (lines := _naive_lines(plans)) else []
-        parts.append(_WORDS.format(confidence=100 * result["confidence"], runs=result["runs"]))
-    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
-    return "\n\n".join(parts)
+        rows = [_means_row(name, plan, plan["utilization"]) for name, plan in plans.items()]
+        parts += [table(_HEAD, rows, parts=(_WORK,)), *_class_tables(plans)]
+        parts.append(table(_TRUST, [_trust_row(name, plan) for name, plan in plans.items()]))
+        parts += listed(_naive_lines(plans))
+        parts.append(note(_WORDS.format(confidence=100 * result["confidence"], runs=result["runs"])))
+    return [*parts, *warnings(result["warnings"])]
 
 
-def _class_tables(plans: Json) -> list[str]:
+def _class_tables(plans: Json) -> list[Block]:
     """Lay out the classes, where there are several."""
     names = list(next(iter(plans.values()))["classes"])
     if len(names) < 2:
         return []
     nothing = Estimate(None)
-    tables = []
+    tables: list[Block] = []
     for name in names:
         rows = [_means_row(plan_name, plan["classes"][name], nothing) for plan_name, plan in plans.items()]
-        kept = [[cell for k, cell in enumerate(row) if k != 5] for row in ([*_HEAD], *rows)]
-        tables.append(f"class `{name}`\n\n{grid_text(kept[0], kept[1:])}")
+        kept = [[cell for k, cell in enumerate(row) if k != _WORK] for row in ([*_HEAD], *rows)]
+        tables += [title(f"class `{name}`"), table(kept[0], kept[1:], parts=(_WORK,))]
     return tables
 
 

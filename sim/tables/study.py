@@ -1,144 +1,126 @@
-"""A run as text: a table a job class, the verdict, the bill, nodes that serve or come and go, what to beware of."""
+"""A run as text: the verdict, the bill of each plan, what a job costs and waits, nodes and APIs, what to beware of."""
 
-from sim.estimate import Estimate, replications_needed
+from collections.abc import Iterator
+
+from sim.estimate import replications_needed
 from sim.study.result import PERCENTILES
-from sim.tables.api import api_text
-from sim.tables.nodes import nodes_text
-from sim.tables.precision import precision_text
-from sim.tables.words import Json, Row, grid_text, number, percent, with_interval
+from sim.tables.api import api_blocks
+from sim.tables.blocks import Block, Table, Text, listed, note, table, title, warnings
+from sim.tables.classes import KINDS, Kind, busy_heads, busy_of, idle
+from sim.tables.nodes import nodes_blocks
+from sim.tables.plain import plain
+from sim.tables.precision import precision_blocks
+from sim.tables.sparks import spans
+from sim.tables.words import Json, number, percent, with_interval
 
 _SHARED = {
     "gpu_time": "the bill over all jobs; percentiles over jobs, idle time and staff shared by GPU time within",
     "equal": "the bill over all jobs; percentiles over jobs, idle time and staff shared equally within",
     "platform": "its own use and hired node; idle time, staff and overhead are shown apart, as unallocated",
 }
-
 _OF_JOBS = """\
 USD a job, fully loaded: {cost}.
-Wait: from arrival to start or hand-over to the API. Utilization: of paid GPU time. Idle: GPUs without a job,
-held or hired, with boots and rounding."""
-DEFINITIONS = """\
+Wait: from arrival to start or hand-over to the API."""
+_OF_TOKENS = """\
+TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first (none \
+for a request of one token). USD per million output tokens: {cost} over the tokens written.
+Utilization of replicas: time with at least one request running; load: share of the requests that they can carry."""
+_DEFINITIONS = """\
+Utilization: of paid GPU time. Idle: GPUs without a job, held or hired, with boots and rounding.
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
 Brackets: {confidence:g} % interval over {replications} replications."""
-
-
-OF_TOKENS = """\
-TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first (none for
-a request of one token). USD per million output tokens: {cost} over the tokens written.
-Utilization of replicas: time with at least one request running; load: share of the requests that they can carry."""
 _OF_BILL = {"platform": "the cost of the requests without idle time, staff and overhead"}
 
 
-def _idle(bill: Json) -> float:
-    """Add up what was paid for GPUs without a job, held and hired."""
-    return float(sum(bill[line].value for line in ("held_idle", "on_demand_idle", "spot_idle")))
-
-
-def _plan_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
-    cost, wait = each["cost_per_job_usd"]["fully_loaded"], each["wait_h"]
-    star = "*" if each["censored"] else ""
-    return [
-        name,
-        with_interval(plan["bill_usd"]["total"]),
-        with_interval(cost["mean"]),
-        *(number(cost[key].value) for key in ("p5", "p50", "p95")),
-        f"{number(wait['mean'].value)}{star}",
-        f"{number(wait['p95'].value)}{star}",
-        percent(plan["utilization"]["allocated"].value),
-        number(_idle(plan["bill_usd"])),
-        percent(each["api_share"].value),
-        percent(chance.value) if plan["eligible"] else "not ranked",
-    ]
-
-
-def _request_row(name: str, plan: Json, each: Json, chance: Estimate) -> Row:
-    cost, ttft, tpot = each["cost_per_job_usd"]["fully_loaded"], each["ttft_s"]["all"], each["tpot_s"]["all"]
-    star = "*" if each["censored"] else ""
-    return [
-        name,
-        with_interval(plan["bill_usd"]["total"]),
-        with_interval(each["usd_per_million_output_tokens"]),
-        *(number(_times(cost[key].value, 1000)) for key in ("mean", "p50", "p95")),
-        *(f"{number(ttft[key].value)}{star}" for key in ("p50", "p95")),
-        *(number(_times(tpot[key].value, 1000)) for key in ("p50", "p95")),
-        percent(plan["utilization"]["busy"].value),
-        number(_idle(plan["bill_usd"])),
-        percent(each["api_share"].value),
-        percent(chance.value) if plan["eligible"] else "not ranked",
-    ]
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-_OF_TUNES = (
-    "plan",
-    "bill, USD",
-    "USD a job",
-    "p5",
-    "p50",
-    "p95",
-    "wait, h",
-    "p95",
-    "utilization",
-    "idle, USD",
-    "by API",
-    "cheapest on",
-)
-_OF_REQUESTS = (
-    "plan",
-    "bill, USD",
-    "USD/M output tokens",
-    "USD/1000 requests",
-    "p50",
-    "p95",
-    "TTFT, s: p50",
-    "p95",
-    "TPOT, ms: p50",
-    "p95",
-    "utilization",
-    "idle, USD",
-    "by API",
-    "cheapest on",
-)
-KINDS = {"fine_tune": (_OF_TUNES, _plan_row), "inference": (_OF_REQUESTS, _request_row)}
-
-
 def study_text(result: Json) -> str:
-    """Tell a run: one table a job class, the verdict, the bill's percentiles, what to beware of."""
-    plans, comparison = result["plans"], result["comparison"]
-    parts = [
+    """Tell a run in plain text, at most 80 columns wide."""
+    return plain(study_blocks(result))
+
+
+def study_blocks(result: Json) -> list[Block]:
+    """Tell a run: the verdict, the bills, a table or two a job class, the bill's percentiles, what to beware of."""
+    plans = result["plans"]
+    first = title(
         f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, "
         f"seed {result['seed']}"
-    ]
+    )
+    parts: list[Block] = [first, Text(verdict(result), "verdict"), _bills(result)]
     for class_name in next(iter(plans.values()))["classes"]:
-        first = next(iter(plans.values()))["classes"][class_name]
-        head, row = KINDS[first["kind"]]
-        rows = [
-            row(name, plan, plan["classes"][class_name], comparison["probability_cheapest"][name])
-            for name, plan in plans.items()
-        ]
-        jobs, kind = first["jobs"], "requests" if first["kind"] == "inference" else "jobs"
-        parts.append(f"class `{class_name}`: {with_interval(jobs)} {kind} a replication\n\n{grid_text(head, rows)}")
-    parts.append(verdict(result))
+        parts += _class(result, class_name)
     if result["replications"] > 1:
-        parts.append(_bill_table(result))
-    parts += nodes_text(plans)
+        parts += _bill_percentiles(result)
+    parts += nodes_blocks(plans)
     parts += _serving_lines(plans)
-    parts += api_text(plans)
-    kinds = {each["kind"] for each in next(iter(plans.values()))["classes"].values()}
-    if "inference" in kinds:
-        parts.append(OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill")))
-    words = DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
-    parts.append("\n".join([_OF_JOBS.format(cost=cost_rule(result)), words] if "fine_tune" in kinds else [words]))
+    parts += api_blocks(plans)
+    parts.append(note("\n".join(_definitions(result))))
     if "precision" in result:
-        parts.append(precision_text(result["precision"], result["replications"]))
-    parts += [f"warning ({entry['code']}): {entry['text']}" for entry in result["warnings"]]
-    return "\n\n".join(parts)
+        parts += precision_blocks(result["precision"], result["replications"])
+    return [*parts, *warnings(result["warnings"])]
 
 
-def _serving_lines(plans: Json) -> list[str]:
+def _best(result: Json) -> list[int]:
+    """Tell the row of the cheapest plan."""
+    return [k for k, name in enumerate(result["plans"]) if name == result["comparison"]["cheapest"]]
+
+
+def _bills(result: Json) -> Table:
+    """Lay out what each plan costs, how idle it is, and how often it is the cheapest."""
+    kinds = _kinds(result)
+    rows = [
+        [
+            name,
+            with_interval(plan["bill_usd"]["total"]),
+            chance_cell(result, name),
+            number(idle(plan["bill_usd"])),
+            *busy_of(plan, kinds),
+        ]
+        for name, plan in result["plans"].items()
+    ]
+    head = ("plan", "bill, USD", "cheapest on", "idle, USD", *busy_heads(kinds))
+    return table(head, rows, parts=(3,), best=_best(result))
+
+
+def _kinds(result: Json) -> list[str]:
+    """Tell which kinds of work there are."""
+    classes = next(iter(result["plans"].values()))["classes"].values()
+    return list(dict.fromkeys(each["kind"] for each in classes))
+
+
+def chance_cell(result: Json, name: str) -> str:
+    """Write how often a plan is the cheapest."""
+    chance = result["comparison"]["probability_cheapest"][name]
+    return percent(chance.value) if result["plans"][name]["eligible"] else "not ranked"
+
+
+def _class(result: Json, class_name: str) -> Iterator[Block]:
+    """Tell of one class of jobs or requests: how many, what one costs, how long it waits."""
+    classes = {name: plan["classes"][class_name] for name, plan in result["plans"].items()}
+    first = next(iter(classes.values()))
+    kind = KINDS[first["kind"]]
+    yield title(f"class `{class_name}`: {with_interval(first['jobs'])} {kind.jobs} a replication")
+    rows = [[name, *kind.row(each)] for name, each in classes.items()]
+    yield table(("plan", *kind.head), rows, parts=(1 + kind.work,), best=_best(result))
+    yield from _spread(kind, classes)
+
+
+def _spread(kind: Kind, classes: Json) -> list[Block]:
+    """Draw how the cost of a job is spread under each plan."""
+    costs = {name: each["cost_per_job_usd"]["fully_loaded"] for name, each in classes.items()}
+    ends = {name: [kind.times(cost[key].value) for key in ("p5", "p50", "p95")] for name, cost in costs.items()}
+    return spans("plan", f"{kind.money}: p5 to p95, ┿ median", ends)
+
+
+def _definitions(result: Json) -> Iterator[str]:
+    """Say what the words of the tables mean."""
+    kinds = _kinds(result)
+    if "inference" in kinds:
+        yield _OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill"))
+    if "fine_tune" in kinds:
+        yield _OF_JOBS.format(cost=cost_rule(result))
+    yield _DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
+
+
+def _serving_lines(plans: Json) -> list[Block]:
     """Tell of each group of nodes that serves how busy its replicas were and how many requests ran together."""
     lines = []
     for name, plan in plans.items():
@@ -148,7 +130,7 @@ def _serving_lines(plans: Json) -> list[str]:
             load = "" if each["load"] is None else f", load about {percent(each['load'])}"
             what = f"{count} replica{'s' * (count != 1)}{load}, busy {busy} of the time"
             lines.append(f"plan `{name}`, `{group}`: {what}, {together} requests together while busy")
-    return ["\n".join(lines)] if lines else []
+    return listed(lines)
 
 
 def cost_rule(result: Json) -> str:
@@ -160,20 +142,28 @@ def cost_rule(result: Json) -> str:
     return f"{_SHARED[rule]} {count} window{'s' * (count > 1)} of {counted / count:.4g} days"
 
 
-def _bill_table(result: Json) -> str:
-    """Lay out the percentiles of the bill over sample paths; say what an interval needs where there is none."""
-    lacking = "interval not available"
+def _bill_percentiles(result: Json) -> Iterator[Block]:
+    """Lay out the percentiles of the bill over sample paths, intervals below them; say what an interval needs."""
+    keys = list(next(iter(result["plans"].values()))["bill_percentiles_usd"])
     rows = []
     for name, plan in result["plans"].items():
-        cells = []
-        for key, estimate in plan["bill_percentiles_usd"].items():
-            needed = replications_needed(PERCENTILES[key], result["confidence"])
-            text = with_interval(estimate)
-            cells.append(text if estimate.low is not None else f"{text} (needs n>={needed})")
-        rows.append([name, *cells])
-    table = grid_text(["bill, USD", *next(iter(result["plans"].values()))["bill_percentiles_usd"]], rows)
-    note = f"\n(needs n>=...): {lacking} with fewer replications" if "(needs" in table else ""
-    return table + note
+        found = [plan["bill_percentiles_usd"][key] for key in keys]
+        rows.append([name, *(number(each.value) for each in found)])
+        if any(each.low is not None for each in found):
+            rows.append(["  low", *(_blank_or(each.low) for each in found)])
+            rows.append(["  high", *(_blank_or(each.high) for each in found)])
+    yield table(("bill, USD", *keys), rows)
+    lacking = [
+        f"{key} (needs n>={replications_needed(PERCENTILES[key], result['confidence'])})"
+        for key in keys
+        if any(plan["bill_percentiles_usd"][key].low is None for plan in result["plans"].values())
+    ]
+    if lacking:
+        yield note(f"interval not available with fewer replications: {', '.join(lacking)}")
+
+
+def _blank_or(value: float | None) -> str:
+    return "" if value is None else number(value)
 
 
 def verdict(result: Json) -> str:

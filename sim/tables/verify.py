@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from sim.tables.words import Json, grid_text, percent
+from sim.tables.blocks import Block, Text, listed, table
+from sim.tables.plain import plain
+from sim.tables.words import Json, percent
 
 
 def _value(value: Any) -> str:
@@ -13,6 +15,11 @@ def _value(value: Any) -> str:
 
 
 def verify_text(found: Json) -> str:
+    """Tell a verification in plain text, at most 80 columns wide."""
+    return plain(verify_blocks(found))
+
+
+def verify_blocks(found: Json) -> list[Block]:
     """Tell a verification: every expectation, then the counts."""
     head = ("case", "key", "estimate", "reference", "z", "relative se", "")
     rows = [
@@ -27,13 +34,14 @@ def verify_text(found: Json) -> str:
         )
         for case in found["cases"]
     ]
-    lines = [grid_text(head, rows)] if rows else []
-    lines += [f"not covered: {entry['id']}: {entry['reason']}" for entry in found["not_covered"]]
+    failed = [k for k, case in enumerate(found["cases"]) if not case["pass"]]
+    lines = [f"not covered: {entry['id']}: {entry['reason']}" for entry in found["not_covered"]]
     lines += [
         f"{'pass' if entry['pass'] else 'FAIL'}: {entry['name']} ({entry['checked']} checked)"
         for entry in found.get("invariants", [])
     ]
     lines += [f"{'pass' if each['pass'] else 'FAIL'}: {each['name']} (control)" for each in found.get("controls", [])]
     lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
-    lines.append(f"{found['passed']} passed, {found['failed']} failed")
-    return "\n".join(lines)
+    counts = Text(f"{found['passed']} passed, {found['failed']} failed", "warning" if found["failed"] else "verdict")
+    told: list[Block] = [table(head, rows, "wwnnnnw", best=failed)] if rows else []
+    return [*told, *listed(lines), counts]

@@ -36,17 +36,18 @@ def with_interval(estimate: Estimate, write: Any = number) -> str:
     return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
 
 
-def grid_text(head: Row, rows: Sequence[Row]) -> str:
-    """Lay out rows in columns, the first to the left, the others to the right."""
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-    lines = []
-    for row in (head, ["-" * width for width in widths], *rows):
-        cells = [
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+def short_keys(keys: Sequence[str]) -> list[str]:
+    """Name keys by their last parts, as few as tell them apart."""
+    shown = []
+    for key in keys:
+        parts = key.split(".")
+        ends = (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
+        shown.append(next((end for end in ends if _alone(end, key, keys)), key))
+    return shown
+
+
+def _alone(end: str, key: str, keys: Sequence[str]) -> bool:
+    return not any(other != key and f".{other}".endswith(f".{end}") for other in keys)
 
 
 def inputs_text(inputs: Sequence[Input]) -> str:

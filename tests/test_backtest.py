@@ -7,7 +7,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from refusals import here, refused
+from refusals import flat, here, refused
 
 from sim.backtest import read_invoice
 from sim.backtest.lines import unit_of
@@ -240,7 +240,7 @@ def test_text_and_csv_tell_the_same(tmp_path):
         ["on_demand", "165", "165", "node hours"],
     ]
     assert "credits" in out
-    assert "the lines above add up to the effective cost" in out
+    assert "the lines above add up to the effective cost" in flat(out)
     _, out, _ = here(*arguments, "--format", "csv", cwd=tmp_path)
     rows = list(csv.DictReader(io.StringIO(out)))
     total = sum(float(row["invoice_usd"]) for row in rows if row["part"] == "compared" and row["line"] != "together")

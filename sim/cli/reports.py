@@ -23,7 +23,7 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import Progress, say, write_results
+from sim.cli.output import Progress, tell, write_results
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ def report(
     claim(folder, scenario, varied, VERB)
     found = gather(scenario, varied, replications, tell=Progress, **how)
     page = _write(folder, found)
-    from sim.tables import decision_verdict, verdict
+    from sim.tables import Block, Text, decision_verdict, verdict
 
-    told = [verdict(found.study.result)]
+    told: list[Block] = [Text(verdict(found.study.result), "verdict")]
     if found.decided is not None:
-        told.append(decision_verdict(found.decided.result))
-    say("\n\n".join([*told, f"report: {page}"]))
+        told.append(Text(decision_verdict(found.decided.result), "verdict"))
+    tell([*told, Text(f"report: {page}")])
 
 
 def _varied(vary: list[str] | None, scenario: "Scenario") -> dict[str, Any]:

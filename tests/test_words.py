@@ -43,7 +43,7 @@ def unknown(text):
 
 @pytest.mark.parametrize(("text", "where"), HELP, ids=[where for _, where in HELP])
 def test_help_is_a_sentence_without_words_untold(text, where):
-    assert re.match(r"[A-Z0-9`]|(text|kernel|effective|litellm|arrival)\b", text), text
+    assert re.match(r"[A-Z0-9`]|[a-z]+(,| or | \()", text), text  # or a list of what may be given
     assert re.search(r"[.:]$|[\d}=]$|\.\.\.$", text), text
     assert not unknown(text)
 

@@ -90,7 +90,7 @@ def fan_chart(
             if met:
                 _strip(page.axes(left, WIDTH - left - width, _OVER, strip), met, axes.get_xlim(), say=k == 0)
             over = write(axes, 0.0, 1 + (strip + 0.08) / _HEIGHT, wrapped(_name(fan), int(width / 0.085), 1))
-            over.set(transform=axes.transAxes, weight="bold", color=look[fan.name].colour, va="bottom")
+            over.set(transform=axes.transAxes, weight="bold", va="bottom")
         return page.figure
 
 

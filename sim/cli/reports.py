@@ -13,7 +13,6 @@ from sim.cli.options import (
     Engine,
     File,
     Jobs,
-    Reps,
     SeedText,
     Settings,
     choice,
@@ -49,14 +48,25 @@ Folder = Annotated[
 ]
 
 
+ReportReps = Annotated[
+    str | None,
+    typer.Option(
+        "--reps",
+        help="Replications (sample paths) of the run and of each value swept.",
+        metavar="N",
+        show_default="200, fewer where requests are served",
+    ),
+]
+
+
 @app.command()
 def report(
     file: File,
     settings: Settings = None,
     vary: Vary = None,
     seed: SeedText = None,
-    reps: Reps = "200",
-    futures: Futures = "200",
+    reps: ReportReps = None,
+    futures: Futures = "500",
     jobs: Jobs = "auto",
     engine: Engine = "kernel",
     out: Folder = None,
@@ -67,7 +77,7 @@ def report(
     """
     scenario = load_scenario(file, settings)
     varied = _varied(vary, scenario)
-    replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
+    replications = None if reps is None else whole("--reps", reps, 1, MOST_REPLICATIONS)
     how: dict[str, Any] = {
         "seed": seed_of(seed),
         "jobs": thread_count(jobs),
@@ -114,7 +124,7 @@ def _write(folder: Path, found: "Findings") -> Path:
 
     result = {**found.study.result, "vary": found.vary}
     write_results(folder, found.scenario, result, study_csv(found.study.result), {}, VERB)
-    parts: dict[str, Any] = {"turning": [each.as_json() for each in found.turns]}
+    parts: dict[str, Any] = {"turning": found.turning}
     if found.grid is not None:
         parts["sweep"] = swept = found.grid.as_result()
         write(folder / "sweep.csv", sweep_csv(swept))

@@ -7,15 +7,19 @@ from typing import Any, Final
 from sim.decision import Decided, decide
 from sim.decision.matters import Mattered, matters
 from sim.report.swept import Vary, arrival_rate
-from sim.report.turns import Turn
+from sim.report.swept import replications as default_replications
 from sim.scenario import Scenario
+from sim.scenario.decision_misfits import completed
+from sim.search.turning import Turn, turning_points, turning_result
 from sim.study import Grid, Study, run, sweep
 from sim.study.study import Progress, chosen_seed
 
-FUTURES: Final = 200
-"""Futures that a decision in a report draws unless it is told; ``decide`` by itself draws more."""
+FUTURES: Final = 500
+"""Futures that a decision in a report draws unless it is told: as many as ``decide`` does."""
 _REPLICATIONS = 4
 """Of each future."""
+_OF_TURNS = 20
+"""Replications that the search for turning points begins with, at most."""
 
 Teller = Callable[[str], Progress | None]
 """From what is being done to who is told how far it is."""
@@ -53,11 +57,27 @@ class Findings:
         """What was asked."""
         return self.study.scenario
 
+    @property
+    def turning(self) -> dict[str, Any]:
+        """The turning points by the keys of the JSON contract."""
+        return turning_result(self.study, self.turns, min(_OF_TURNS, self.study.replications))
+
+
+def undecided(scenario: Scenario) -> str | None:
+    """Say why nothing can be decided over months though something is uncertain; None where it can, or nothing is."""
+    if not scenario.uncertain and scenario.decision is None:
+        return None
+    try:
+        completed(scenario)
+    except LookupError as missing:
+        return f"nothing is decided over months: decision.months {missing}"
+    return None
+
 
 def gather(
     scenario: Scenario,
     vary: Vary | None = None,
-    replications: int = 200,
+    replications: int | None = None,
     seed: int | None = None,
     jobs: int = 0,
     engine: str = "kernel",
@@ -72,8 +92,8 @@ def gather(
         What is asked.
     vary : mapping, optional
         One dotted key with its values; the arrival rate of the first class if not given.
-    replications : int
-        Of the run and of each value of the sweep.
+    replications : int, optional
+        Of the run and of each value of the sweep; as many as ``replications`` of ``swept`` says if not given.
     seed, jobs, engine
         As of ``run``.
     futures : int
@@ -88,11 +108,13 @@ def gather(
     """
     how = chosen_seed(scenario, seed), jobs, engine
     varied = {key: list(values) for key, values in (arrival_rate(scenario) if vary is None else vary).items()}
-    study = run(scenario, replications, *how, progress=tell("replications, in pieces"))
-    grid = sweep(scenario, varied, replications, *how, progress=tell("values of the sweep")) if varied else None
-    turns: tuple[Turn, ...] = ()
-    mattered = matters(scenario, (), futures, _REPLICATIONS, 0, *how, tell) if scenario.uncertain else None
+    count = default_replications(scenario) if replications is None else replications
+    study = run(scenario, count, *how, progress=tell("replications, in pieces"))
+    grid = sweep(scenario, varied, count, *how, progress=tell("values of the sweep")) if varied else None
+    turns = turning_points(study, None, min(_OF_TURNS, count), jobs, tell("turning points, by number moved"))
+    decides = undecided(scenario) is None
+    mattered = matters(scenario, (), futures, _REPLICATIONS, 0, *how, tell) if decides and scenario.uncertain else None
     decided = None if mattered is None else mattered.decided
-    if mattered is None and scenario.decision is not None:
+    if mattered is None and decides and scenario.decision is not None:
         decided = decide(scenario, futures, _REPLICATIONS, *how, progress=tell("futures"))
     return Findings(study, varied, grid, turns, decided, mattered)

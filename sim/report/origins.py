@@ -10,9 +10,12 @@ from sim.report.findings import Findings
 from sim.report.swept import arrival_rate
 from sim.scenario import Input, Scenario
 from sim.scenario.inputs import stated
+from sim.scenario.levers import Lever, levers
 from sim.scenario.read import values_used
 
 VERB: Final = "report"
+_WORK: Final = ("rate", "burstiness", "nodes", "patience")
+"""Kinds of levers that are no input: nobody sells or measures them."""
 _SAID_ELSEWHERE: Final = ("source", "name", "seed", "uncertain", "price_book", "price_date")
 
 
@@ -20,16 +23,27 @@ def assumptions(scenario: Scenario) -> Table:
     """Lay out every price, pace and uncertain number with its source, date and label."""
     return table(
         "assumptions",
-        "Prices, paces and uncertain numbers",
-        ["What", "Value", "Unit", "Label", "In force since", "Seen", "Source"],
-        [_assumed(entry) for entry in scenario.inputs()],
-        texts=7,
+        "Prices, paces, uncertain numbers, work and capacity",
+        ["What", "Value", "Unit", "Label", "Date", "Source"],
+        [*map(_assumed, scenario.inputs()), *map(_moved, _capacity(scenario))],
+        texts=6,
     )
 
 
 def _assumed(entry: Input) -> list[str]:
-    dates = ["" if each is None else each.isoformat() for each in (entry.since, entry.seen)]
-    return [entry.what, short(entry.value), entry.unit, entry.basis, *dates, entry.source]
+    dates = [f"{word} {each.isoformat()}" for word, each in (("since", entry.since), ("seen", entry.seen)) if each]
+    return [entry.what, short(entry.value), entry.unit, entry.basis, ", ".join(dates), entry.source]
+
+
+def _capacity(scenario: Scenario) -> list[Lever]:
+    """List the numbers that nobody sells, measures or draws: rates, bursts, nodes, patience."""
+    known = [each for each in levers(scenario) if each.kind in _WORK]
+    return [each for each in known if each.keys[0] not in scenario.uncertain]
+
+
+def _moved(lever: Lever) -> list[str]:
+    """Tell a number that no price or pace is."""
+    return [lever.label, short(lever.value), lever.unit, lever.basis, "", "the scenario"]
 
 
 def everything_stated(scenario: Scenario) -> Table:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -13,12 +14,14 @@ from sim import charts
 from sim.charts.words import key_words
 from sim.decision.pictures import fan_of, fans_of, regret_of, tornado_of
 from sim.report import of_decision, of_study, of_sweep, origins, turns, words
-from sim.report.findings import Findings
+from sim.report.findings import Findings, undecided
 from sim.report.pictures import Picture, picture
 from sim.study.grid import is_number
 from sim.tables import decision_verdict, verdict
 
 _ROOM: Final = "sim.report"
+_KEPT: Final = re.compile(r"(?<=\d) (?=(?:%|USD|h|s)(?!\w))")
+"""Spaces at which no line ends: between a number and its unit."""
 
 
 def report(found: Findings) -> str:
@@ -55,6 +58,7 @@ def _template() -> Any:
 
 def ticked(text: str) -> Markup:
     """Show names that stand between backticks as such; everything is escaped."""
+    text = _KEPT.sub("\N{NO-BREAK SPACE}", text)
     parts = [str(escape(part)) for part in text.split("`")]
     if len(parts) % 2 == 0:  # a backtick without another: left as it is
         return escape(text)
@@ -135,4 +139,6 @@ def _warnings(found: Findings) -> list[tuple[str, str]]:
     """List every warning once: of the run, of the decision."""
     told = list(found.study.result["warnings"])
     told += [] if found.decided is None else found.decided.result["warnings"]
-    return list(dict.fromkeys((each["code"], each["text"]) for each in told))
+    found_out = [(each["code"], each["text"]) for each in told]
+    why = undecided(found.scenario)
+    return list(dict.fromkeys([*found_out, *([] if why is None else [("no_decision", why)])]))

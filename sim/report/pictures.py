@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from sim.charts.files import svg
-from sim.charts.place import extent
 from sim.charts.sheet import PARTS
 from sim.report.cells import Table
 
-_POINTS: Final = 72.0
+_POINTS, _EDGE = 72.0, 6.0
+"""Points of an inch; left free around the panels."""
 _TAG, _STYLE = re.compile(r"<[^<>]+>"), re.compile(r'\sstyle="([^"]*)"')
 _ID, _USED = re.compile(r'\sid="([^"]*)"'), re.compile(r'(?:url\(#|href="#)([^")]+)')
 _FONT: Final = re.compile(r"(?:(?:italic|oblique) )?(?:(?P<weight>bold|\d{3}) )?(?P<size>[\d.]+px) .+")
@@ -55,10 +55,9 @@ def picture(name: str, heading: str, figure: Figure, *tables: Table) -> Picture:
     """Take a figure of ``charts`` apart: its texts for the page, its panels as inline SVG."""
     texts = {part: _part(figure, part) for part in PARTS}
     finding, reading, source = (_joined(texts[part]) for part in PARTS)
-    box = _between(figure, texts)
     for text in texts.values():
         text.set_visible(False)
-    drawn = svg(figure)
+    drawn, box = svg(figure), _panels(figure)
     for text in texts.values():
         text.set_visible(True)
     named = tuple(replace(each, name=f"{name}-{each.name}") for each in tables)  # the page may show it elsewhere too
@@ -74,16 +73,11 @@ def _joined(text: Text) -> str:
     return " ".join(text.get_text().split())
 
 
-def _between(figure: Figure, texts: dict[str, Text]) -> tuple[float, float, float, float]:
-    """Find the part of a sheet between its heading and its source, in points from the top left."""
-    edges = {}
-    for part, text in texts.items():
-        box = extent(text)
-        edges[part] = box.y0 if part != PARTS[-1] else box.y1
+def _panels(figure: Figure) -> tuple[float, float, float, float]:
+    """Find the part of a sheet that its panels take, in points from the top left; its whole width."""
+    box = figure.get_tightbbox()
     width, height = (inches * _POINTS for inches in figure.get_size_inches())
-    said = [part for part in PARTS[:-1] if texts[part].get_text()]
-    top = height - min(edges[part] for part in said) / figure.dpi * _POINTS
-    bottom = height - edges[PARTS[-1]] / figure.dpi * _POINTS if texts[PARTS[-1]].get_text() else height
+    top, bottom = height - box.y1 * _POINTS - _EDGE, height - box.y0 * _POINTS + _EDGE
     return 0.0, top, width, bottom - top
 
 

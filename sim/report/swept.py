@@ -1,4 +1,4 @@
-"""What a report sweeps unless it is told: how often the jobs of the first class come."""
+"""What a report does unless it is told: which number it sweeps, and how many replications it runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -6,14 +6,18 @@ from typing import Any, Final
 import numpy as np
 
 from sim.scenario import Scenario
+from sim.scenario.levers import levers
+from sim.study.simulate import Experiment
 from sim.study.waits import waits_for_ever
 
 Vary = Mapping[str, Sequence[Any]]
 
-_EACH_SIDE: Final = 6
-"""Values below the one stated, and above it."""
-_DOWN, _UP, _ROOM = 12.0, 6.0, 0.96
-"""How many times lower and higher; the share of a plan's capacity up to which its queue is looked at."""
+_DOWN, _ROOM = 12.0, 0.96
+"""How many times lower; the share of a plan's capacity up to which its queue is looked at."""
+_UP, _EACH_SIDE, _UP_SERVING, _EACH_SIDE_SERVING = 6.0, 6, 4.0, 3
+"""How many times higher, and values on each side; less where requests are served, for that takes longer."""
+_MOST_REQUESTS: Final = 400_000
+_REPLICATIONS, _FEWEST = 200, 5
 
 
 def arrival_rate(scenario: Scenario) -> dict[str, list[float]]:
@@ -29,12 +33,21 @@ def arrival_rate(scenario: Scenario) -> dict[str, list[float]]:
     dict
         One dotted key with its values, by factors; empty where all arrivals are listed.
     """
-    for name, each in scenario.workload.items():
-        for unit in ("rate_per_day", "rate_per_second"):
-            rate = getattr(each.arrivals, unit, None)
-            if rate:
-                return {f"workload.{name}.arrivals.{unit}": _around(float(rate), _most(scenario))}
-    return {}
+    rates = [lever for lever in levers(scenario) if lever.kind == "rate" and len(lever.keys) == 1 and lever.value > 0]
+    if not rates:
+        return {}
+    first, most = rates[0], _most(scenario)
+    (key,) = first.keys
+    low, high = max(first.low, first.value / _DOWN), min(first.high, first.value * most)
+    count = _EACH_SIDE_SERVING if scenario.chats else _EACH_SIDE
+    return {key: [float(first.put(each)[key]) for each in _around(first.value, low, high, count)]}
+
+
+def replications(scenario: Scenario) -> int:
+    """Choose how many replications a report runs: 200, and fewer where many requests are served in each."""
+    if not scenario.chats:
+        return _REPLICATIONS
+    return int(min(_REPLICATIONS, max(_FEWEST, _MOST_REQUESTS / max(1.0, Experiment.of(scenario, 0).jobs_expected))))
 
 
 def _most(scenario: Scenario) -> float:
@@ -42,11 +55,11 @@ def _most(scenario: Scenario) -> float:
     load = scenario.offered_gpus
     waiting = [scenario.reachable_gpus(plan) for plan in scenario.plans.values() if waits_for_ever(plan)]
     ends = [_ROOM * gpus / load for gpus in waiting if gpus and load]
-    return min([_UP, *(end for end in ends if end > 1.1)])
+    return min([_UP_SERVING if scenario.chats else _UP, *(end for end in ends if end > 1.1)])
 
 
-def _around(value: float, most: float) -> list[float]:
-    """Space values by factors around one that is kept to the last digit."""
-    below = np.geomspace(value / _DOWN, value, _EACH_SIDE + 1)[:-1]
-    above = np.geomspace(value, value * most, _EACH_SIDE + 1)[1:]
+def _around(value: float, low: float, high: float, count: int) -> list[float]:
+    """Space values by factors from the lower end to one that is kept to the last digit, and on to the higher end."""
+    below: Any = np.geomspace(low, value, count + 1)[:-1] if low < value else []
+    above: Any = np.geomspace(value, high, count + 1)[1:] if value < high else []
     return [*(float(f"{each:.3g}") for each in below), value, *(float(f"{each:.3g}") for each in above)]

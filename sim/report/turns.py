@@ -1,7 +1,7 @@
 """What would change the verdict: as a chart, as a table, in a sentence. Not here: finding it (``search``)."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final
 
 from matplotlib.figure import Figure
 
@@ -9,81 +9,69 @@ from sim.charts import Move, flips
 from sim.charts.words import plain, plan_word, provenance, sentence
 from sim.estimate import Estimate
 from sim.report.cells import Cell, Table, short, table, told
+from sim.search.turning import Turn
+
+Json = dict[str, Any]
+
+_WAY: Final = {"up": "higher", "down": "lower"}
+_MOST_BARS: Final = 14
 
 
-class LeverLike(Protocol):
-    """What was moved."""
-
-    label: str
-    unit: str
-    value: float
-    low: float
-    high: float
-    basis: str
-
-
-class Turn(Protocol):
-    """How far it must move until another plan is the cheapest."""
-
-    lever: LeverLike
-    at: Estimate
-    to: str | None
-    side: str
-    reason: str | None
-
-    def times(self) -> Estimate: ...  # noqa: D102
-    def as_json(self) -> dict[str, Any]: ...  # noqa: D102
+def turning_chart(turns: Sequence[Turn], result: Json) -> Figure:
+    """Draw how far each number must move until another plan is the cheapest: the nearest first, the rest below."""
+    found = sorted((each for each in turns if _times(each) is not None), key=lambda each: _times(each) or 0.0)
+    moves = [Move(f"{each.lever.label}, {_WAY[each.side]}", _stated(each), each.times(), _flip(each)) for each in found]
+    turned = {each.lever.name for each in found}
+    idle = {each.lever.name: each for each in turns if each.lever.name not in turned}
+    moves += [Move(each.lever.label, _stated(each), Estimate(None), _never(turns, each)) for each in idle.values()]
+    left = len(moves) - _MOST_BARS
+    note = f"{left} more that change nothing are in the table." if left > 0 else ""
+    title = turning_finding(turns, result["comparison"]["cheapest"])
+    return flips(moves[:_MOST_BARS], title, provenance(result), note)
 
 
-_WAY = {"up": "higher", "down": "lower"}
+def _times(turn: Turn) -> float | None:
+    return None if turn.at.value is None else turn.times().value
 
 
-def turning_chart(turns: Sequence[Turn], result: dict[str, Any]) -> Figure:
-    """Draw how far each number must move until another plan is the cheapest."""
-    best = result["comparison"]["cheapest"]
-    moves = [Move(f"{each.lever.label}, {_WAY[each.side]}", _stated(each), each.times(), _flip(each)) for each in turns]
-    return flips(moves, turning_finding(turns, best), provenance(result))
+def _never(turns: Sequence[Turn], turn: Turn) -> str:
+    """Say of a number that changes nothing why, on both sides where they differ."""
+    said = [(each.reason or _after(each)).replace("`", "") for each in turns if each.lever.name == turn.lever.name]
+    return "; ".join(dict.fromkeys(said))
 
 
 def turning_finding(turns: Sequence[Turn], best: str | None) -> str:
     """Say which number has to move least, and what happens then."""
     if best is None:
         return "No plan does the work, so there is no verdict to change"
-    found = [(turn.times().value, turn) for turn in turns if turn.at.value is not None]
-    known = [(times, turn) for times, turn in found if times is not None]
+    known = [(times, turn) for turn in turns if (times := _times(turn)) is not None]
     if not known:
         return f"No number that was moved alone within its range takes the first place from {plan_word(best)}"
     times, nearest = min(known, key=lambda each: each[0])
-    beyond = "another plan" if nearest.to is None else plan_word(nearest.to)
-    at = f"{plain(float(nearest.at.value or 0.0))} {nearest.lever.unit}"
-    text = f"{plan_word(best)} stays the cheapest until {nearest.lever.label} is {at}, {plain(times)} times"
-    return sentence(f"{text} {_WAY[nearest.side]}; then {beyond} is")
+    lever, beyond = nearest.lever, "another plan" if nearest.to is None else plan_word(nearest.to)
+    moves, than = ("rises", "as much") if nearest.side == "up" else ("falls", "less")
+    at = f"{plain(float(nearest.at.value or 0.0))} {lever.unit}, {plain(times)} times {than}"
+    return sentence(f"{plan_word(best)} stays the cheapest until {lever.label} {moves} to {at}; then {beyond} is")
 
 
 def turning_table(turns: Sequence[Turn]) -> Table:
-    """Lay out every turning point."""
+    """Lay out every turning point, those that are one first."""
     return table(
         "turning",
         "How far each number must move, alone, until another plan is the cheapest",
-        ("What is moved", "Rests on", "Stated", "Turns at", "Times", "What happens there"),
-        [_row(each) for each in turns],
-        texts=2,
+        ("What is moved", "Way", "Stated", "Unit", "Label", "Turns at", "Times", "What happens there"),
+        [_row(each) for each in sorted(turns, key=lambda each: each.at.value is None)],
+        note="Turns at: where the mean bills are the same; small type: its interval. Label: what the stated value "
+        "rests on. Every number is moved alone, within a range that is worth looking at.",
+        texts=5,
         last=True,
-        note="Brackets: interval of the value at which the mean bills are the same. Every number is moved alone.",
     )
 
 
 def _row(turn: Turn) -> list[Cell]:
-    lever = turn.lever
-    at = told(turn.at, short) if turn.at.value is not None else "none"
-    return [
-        f"{lever.label} ({lever.unit}), {_WAY[turn.side]}",
-        lever.basis,
-        short(lever.value),
-        at,
-        told(turn.times(), short) if turn.at.value is not None else "",
-        _after(turn),
-    ]
+    lever, turns = turn.lever, turn.at.value is not None
+    at, times = (told(turn.at, short), told(turn.times(), short)) if turns else ("none", "")
+    return [lever.label, _WAY[turn.side], short(lever.value), lever.unit, lever.basis, at, times, _after(turn)]
 
 
 def _after(turn: Turn) -> str:

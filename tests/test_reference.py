@@ -20,6 +20,9 @@ from sim.scenario.schema import plain_schema, schema
 from sim.tables.markdown import anchor, cell, prose, table
 from sim.tables.reference import example, reference_markdown
 from sim.tables.rules import ALTERNATIVES, CHAPTERS, EXAMPLES
+from sim.tables.verification import validate_markdown, verify_markdown
+from sim.verify.cases import read_cases
+from sim.verify.cases import shipped as cases_shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "reference"
@@ -250,3 +253,123 @@ def test_cells_and_texts_of_others_break_no_table():
     assert prose("<b> *x* [y](z) `q`") == "\\<b\\> \\*x\\* \\[y\\](z) \\`q\\`"
     assert table(("a", "b"), [("1", "2|3")], right=[1]) == "| a | b |\n| --- | --: |\n| 1 | 2\\|3 |"
     assert anchor("On off arrivals: `x`, y_z") == "on-off-arrivals-x-y_z"
+
+
+# The pages of verify and validate: a little one of each, by hand, and the links of the shipped ones
+
+
+def row(key, estimate, reference, kind="mean", **more):
+    told = {"se": 0.01, "z": 1.5, "relative_se": 0.005, "pass": True, "within": 0.05, "most_relative_se": 0.02}
+    return {"id": "A|b", "key": key, "estimate": estimate, "reference": reference, "kind": kind} | told | more
+
+
+UNSURE = {"z": None, "se": None, "within": None, "relative_se": None}
+VERIFIED = {
+    "cases": [
+        row("plans.p.wait", 2.015, 2.0),
+        row("plans.p.none", 0.25, 0.0, relative_se=None),
+        row(
+            "plans.p.cheapest", "api", "own", "exact", z=None, se=None, within=None, relative_se=None, **{"pass": False}
+        ),
+        row("plans.p.nodes", 4, 4, "exact", z=None, se=None, within=4e-9, relative_se=None),
+    ],
+    "theory": [{"id": "A|b", "source": "Erlang <1917>", "formula": "a*b*c", "replications": 1200}],
+    "invariants": [{"name": "x", "what": "Nothing is lost.", "checked": 12345, "pass": True}],
+    "controls": [{"name": "y", "what": "Wrong is refused.", "pass": False}],
+    "reference": [
+        {"worlds_of": "nodes", "worlds": 3, "rows": 1000, "differing": 0},
+        {"worlds_of": "replicas", "worlds": 2, "rows": 500, "differing": 1},
+    ],
+    "reference_rows": 1500,
+    "rows_differing": 1,
+    "not_covered": [{"id": "later", "reason": "needs more"}],
+    "passed": 4,
+    "failed": 2,
+    "quick": True,
+}
+
+
+def test_the_page_of_a_verification_tells_errors_beside_claims():
+    page = verify_markdown(VERIFIED)
+    lines = page.splitlines()
+    assert "| `plans.p.wait` | 2 | 2.015 | +0.75 % | 2.5 % | 0.5 % | 2 % | pass |" in lines
+    assert "| `plans.p.none` | 0 | 0.25 | +0.25 | 0.05 |  | 2 % | pass |" in lines
+    assert "| `plans.p.cheapest` | `own` | `api` | another |  |  | exact | **FAIL** |" in lines
+    assert "| `plans.p.nodes` | 4 | 4 | 0 % | 1e-07 % |  | exact | pass |" in lines
+    assert "| all | 5 | 1,500 | 1 |" in lines
+    assert "| means | 1 | 0.75 % | 0.75 % |" in lines
+    assert "| Wrong is refused. | **NOT REFUSED** |" in lines
+    assert "| Nothing is lost. | 12,345 | pass |" in lines
+    assert "Source: Erlang \\<1917\\>  " in lines
+    assert "**4 of 6 checks pass. 1,500 rows" in page
+    assert "This is the short form (`--quick`)" in page
+    assert "fleetecon verify --quick --format markdown" in lines[0]
+    assert linked(page) == ([], [])
+    assert "This is the full form." in verify_markdown(VERIFIED | {"quick": False})
+
+
+def measured(at, error, sample, **more):
+    told = {"case": "GPU X", "quantity": "TTFT p50, s", "at": at, "measured": 2.0, "simulated": 2.0 * (1 + error)}
+    return told | {"error": error, "sample": sample, "bound": None, "pass": None} | more
+
+
+VALIDATED = {
+    "data": "/somewhere/else",
+    "rows": [
+        measured("1 request/s", -0.05, "in-sample"),
+        measured("5 requests/s", 0.125, "held-out", bound=0.25, **{"pass": True}),
+        measured("9 requests/s", 0.5, "held-out", bound=0.25, **{"pass": False}),
+    ],
+    "sources": {"GPU X": "Some lab, 2026-06-10; MIT licence"},
+    "not_found": ["perf/other.csv"],
+    "passed": 1,
+    "failed": 1,
+}
+
+
+def test_the_page_of_a_validation_tells_errors_and_sources_and_no_path():
+    page = validate_markdown(VALIDATED)
+    lines = page.splitlines()
+    assert "| TTFT p50, s | 5 requests/s | 2.00 | 2.25 | +12 % | 25 % | held-out | pass |" in lines
+    assert "| TTFT p50, s | 9 requests/s | 2.00 | 3.00 | +50 % | 25 % | held-out | **FAIL** |" in lines
+    assert "| TTFT p50, s | 1 request/s | 2.00 | 1.90 | -5 % |  | in-sample |  |" in lines
+    assert "| [GPU X](#gpu-x) | 1 | 5 % | 5 % | 2 | 31 % | 50 % |" in lines
+    assert "Measured by: Some lab, 2026-06-10; MIT licence." in lines
+    assert "**1 of 2 bounds on held-out figures hold.**" in page
+    assert "- `perf/other.csv`" in lines
+    assert "somewhere" not in page
+    assert linked(page) == ([], [])
+
+
+def test_a_validation_without_data_says_so():
+    page = validate_markdown(VALIDATED | {"rows": [], "data": None, "sources": {}, "passed": 0, "failed": 0})
+    assert "No measured data were found, so nothing was compared." in page
+
+
+@pytest.mark.parametrize("name", ["verification", "validation"])
+def test_the_shipped_pages_are_whole(name):
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    verb = {"verification": "verify", "validation": "validate"}[name]
+    assert linked(page) == ([], []), RENEW.format(verb, name)
+    assert "FAIL" not in page
+    assert "NOT REFUSED" not in page
+    assert not re.search(r"/(work|home|tmp|root)/", page)
+
+
+def test_the_page_of_the_verification_is_of_the_cases_that_are_shipped():
+    page, cases = (DOCS / "verification.md").read_text(encoding="utf-8"), read_cases(cases_shipped()).cases
+    its = page.partition("## Theory cases\n")[2]
+    assert re.findall(r"^### (.+)$", its, flags=re.M) == [prose(case.id) for case in cases], RENEW.format(
+        "verify", "verification"
+    )
+    expected = [f"| `{each.key}` | " for case in cases for each in case.expect]
+    told = [line for line in its.splitlines() if line.startswith("| `")]
+    assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
+
+
+def test_verify_and_validate_print_their_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr("sim.verify.verify", lambda *_, **__: VERIFIED)
+    monkeypatch.setattr("sim.fit.validate", lambda *_: VALIDATED)
+    for verb, page in (("verify", verify_markdown(VERIFIED)), ("validate", validate_markdown(VALIDATED))):
+        told = CliRunner().invoke(app, [verb, "--format", "markdown"])
+        assert (told.exit_code, told.stdout) == (1, page)  # for something failed

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli.app import app
-from sim.cli.options import FORMATS, Format, Jobs, choice, thread_count
+from sim.cli.options import FORMATS, Jobs, choice, thread_count
 from sim.cli.output import Progress, say, tell
+
+_PAGES = (*FORMATS, "markdown")
+_Format = Annotated[str, typer.Option("--format", help="text, json, csv, or markdown: a page of errors beside claims.")]
 
 
 @app.command()
@@ -18,15 +21,19 @@ def verify(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With wider standard errors, in about a minute.")] = False,
     jobs: Jobs = "auto",
-    format_: Format = "text",
+    format_: _Format = "text",
 ) -> None:
     """Hold the program to queueing theory, to its SimPy reference and to what must always be true."""
     from sim.tables import as_csv, verify_blocks
     from sim.verify import verify as verify_all
 
-    choice("--format", format_, FORMATS)
+    choice("--format", format_, _PAGES)
     found = verify_all(cases, quick, thread_count(jobs), progress=Progress("cases"))
-    if format_ == "csv":
+    if format_ == "markdown":
+        from sim.tables.verification import verify_markdown
+
+        say(verify_markdown(found))
+    elif format_ == "csv":
         head = ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
         say(as_csv(head, ([case[key] for key in head] for case in found["cases"])))
     elif format_ == "json":
@@ -41,15 +48,19 @@ def validate(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of measured data (else $FLEETECON_DATA).", metavar="DIR")
     ] = None,
-    format_: Format = "text",
+    format_: _Format = "text",
 ) -> None:
     """Compare simulation with all measured data found: measured, simulated, error, in-sample or held-out."""
-    choice("--format", format_, FORMATS)
+    choice("--format", format_, _PAGES)
     from sim import fit as fitting
     from sim.tables import as_csv
 
     found: dict[str, Any] = fitting.validate(data)
-    if format_ == "csv":
+    if format_ == "markdown":
+        from sim.tables.verification import validate_markdown
+
+        say(validate_markdown(found))
+    elif format_ == "csv":
         head = ["case", "quantity", "at", "measured", "simulated", "error", "bound", "sample", "pass"]
         say(as_csv(head, ([row[key] for key in head] for row in found["rows"])))
     elif format_ == "json":

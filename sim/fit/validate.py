@@ -29,6 +29,7 @@ class _Case:
     file: str
     options: Options
     bound: Bound
+    source: str
     where: tuple[tuple[str, str], ...] = ()
     summary: bool = False
 
@@ -90,6 +91,10 @@ def _no_bound(_each: Comparison) -> float | None:
     return None
 
 
+_METER_SOURCE: Final = "vllm-cost-meter, master_results.csv at 3f308c03 of 2026-06-10 (arXiv 2606.11690); MIT licence"
+_LOG_SOURCE: Final = "LLMServingSim, bench/examples, measured vLLM 0.19 runs of 2026-08-21; MIT licence"
+_BATCHES_SOURCE: Final = "splitwise-sim, perf_model.csv at 8f99e7dc (Splitwise, ISCA 2024); MIT licence"
+
 # vllm-cost-meter does not state the limits: the defaults of `vllm serve`, which are 1,024 requests and 8,192 tokens on
 # GPUs of 70 GB and more, A100 excepted, else 256 and 2,048. The tables agree: with 256 seats a first token at 100
 # requests/s would take up to 13 s on the H100, measured were 5; on the A100 29 s were measured.
@@ -108,19 +113,20 @@ def _meter(config: str, accelerator: str, seats: int, budget: int, bound: Bound)
         join_lag=1,  # both were tried: 1 fits better in-sample on either GPU; to try both takes twice as long
     )
     name = f"vllm-cost-meter {config}, {accelerator}, Llama-3.1-8B"
-    return _Case(name, _METER_FILE, options, bound, (("config", config),))
+    return _Case(name, _METER_FILE, options, bound, _METER_SOURCE, (("config", config),))
 
 
 def _log(folder: str, accelerator: str, latency: float, token: float) -> _Case:
     file = f"perf/llmservingsim/{folder}/requests.jsonl"
     bound = partial(_by_request, latency, token)
-    return _Case(f"LLMServingSim {accelerator}, Llama-3.1-8B", file, Options(), bound)
+    return _Case(f"LLMServingSim {accelerator}, Llama-3.1-8B", file, Options(), bound, _LOG_SOURCE)
 
 
 def _batches(model: str, hardware: str, parallel: int) -> _Case:
     where = (("model", model), ("hardware", hardware), ("tensor_parallel", str(parallel)))
     name = f"splitwise-sim {parallel} x {hardware}, {model}"
-    return _Case(name, "perf/splitwise/perf_model.csv.gz", Options(), _no_bound, where, summary=True)
+    file = "perf/splitwise/perf_model.csv.gz"
+    return _Case(name, file, Options(), _no_bound, _BATCHES_SOURCE, where, summary=True)
 
 
 def _cases() -> list[_Case]:
@@ -166,7 +172,8 @@ def validate(data: Path | None = None) -> dict[str, Any]:
     -------
     dict
         ``data`` (the folder, None where none was found), ``rows`` (case, quantity, at, measured, simulated, error,
-        sample, bound, pass), ``not_found`` (files that are not there), ``passed`` and ``failed``.
+        sample, bound, pass), ``sources`` (who measured each case, when, and under which licence), ``not_found`` (files
+        that are not there), ``passed`` and ``failed``.
 
     Raises
     ------
@@ -182,6 +189,7 @@ def validate(data: Path | None = None) -> dict[str, Any]:
     return {
         "data": None if folder is None else str(folder),
         "rows": rows,
+        "sources": {case.name: case.source for case in found},
         "not_found": sorted({case.file for case in cases if case not in found}),
         "passed": verdicts.count(True),
         "failed": verdicts.count(False),

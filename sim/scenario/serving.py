@@ -131,7 +131,8 @@ class Serving(Part):
     token_budget: PositiveCount = 2048
     """Most tokens, decoded and prefilled, in one iteration; left out: 2048."""
     join_lag: Lag = 0
-    """1: a newcomer joins only an iteration planned after it came (asynchronous scheduling); left out: 0."""
+    """1: a newcomer waits for one whole iteration before it joins a running batch (asynchronous scheduling); left out:
+    0."""
     frontend_ms: Milliseconds = 0.0
     """What the front end adds to every time that is reported, in milliseconds; left out: 0."""
     prefix_cache: Annotated[bool, Field(strict=True)] = True

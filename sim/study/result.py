@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.estimate import Estimate, deviation, jackknife, mean, plain, pooled_quantiles, quantile, ratio
 from sim.money import BUSY, LINES, PRODUCTIVE
+from sim.scenario import Scenario
 from sim.study.api_result import class_result, plan_result
 from sim.study.compare import (
     cut_short,
@@ -43,7 +44,7 @@ def _groups(replications: int, jobs: int, probability: float) -> int:
     return min(replications, int(beyond / _BEYOND_A_GROUP))
 
 
-def _percentiles(
+def percentiles(
     values: Floats, offsets: Ticks, names: tuple[str, ...], confidence: float, exact: bool
 ) -> dict[str, Estimate]:
     """Estimate percentiles over the jobs of all replications, with intervals over (groups of) replications."""
@@ -71,9 +72,7 @@ def _durations(
 ) -> dict[str, Estimate]:
     """Estimate the mean and percentiles of a duration."""
     average = ratio(folded.total(total), folded.total(count), confidence)
-    return {"mean": average} | _percentiles(
-        folded.values[measure], folded.offsets(measure), _OF_WAIT, confidence, exact
-    )
+    return {"mean": average} | percentiles(folded.values[measure], folded.offsets(measure), _OF_WAIT, confidence, exact)
 
 
 def _costs(folded: Fold, measure: str, usd: Any, confidence: float, exact: bool) -> dict[str, Estimate]:
@@ -82,15 +81,21 @@ def _costs(folded: Fold, measure: str, usd: Any, confidence: float, exact: bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(jobs > 0, usd / jobs, np.nan)
     means = {"mean": ratio(usd, jobs, confidence), "mean_of_ratios": mean(ratios, confidence)}
-    return means | _percentiles(folded.values[measure], folded.offsets(measure), _OF_COST, confidence, exact)
+    return means | percentiles(folded.values[measure], folded.offsets(measure), _OF_COST, confidence, exact)
+
+
+def censored(folded: Fold) -> bool:
+    """Tell whether so many jobs of a class had not started when the clock stopped that waits are those of the lucky."""
+    jobs, total = folded.total("jobs"), folded.total
+    turned_away = sum(float(total(name).sum()) for name in ("refused", "failed") if name in folded.layout.sums)
+    started = jobs.sum() - total("not_started").sum() + turned_away
+    return bool(jobs.sum() and started / jobs.sum() < 1 - _CENSORED_ABOVE)
 
 
 def _common(folded: Fold, loaded: Any, hours: float, confidence: float, exact: bool) -> Json:
     """Estimate what is asked of every class, whatever its kind."""
     total, average = folded.total, partial(mean, confidence=confidence)
     jobs = total("jobs")
-    turned_away = sum(float(total(name).sum()) for name in ("refused", "failed") if name in folded.layout.sums)
-    started = jobs.sum() - total("not_started").sum() + turned_away
     tokens = total("tokens")
     no_tokens = bool(np.isnan(tokens).any())
     return {
@@ -99,7 +104,7 @@ def _common(folded: Fold, loaded: Any, hours: float, confidence: float, exact: b
         "not_started": average(total("not_started")),
         "overflow": average(total("overflow")),
         "api_share": ratio(total("api"), jobs, confidence),
-        "censored": bool(jobs.sum() and started / jobs.sum() < 1 - _CENSORED_ABOVE),
+        "censored": censored(folded),
         "in_system": average(total("in_system") / hours),
         "queue": average(total("queue") / hours),
         "cost_per_job_usd": {
@@ -124,7 +129,7 @@ def _tune_result(folded: Fold, confidence: float, exact: bool) -> Json:
     }
 
 
-def _interleaved(folded: Fold, measures: list[str]) -> tuple[Floats, Ticks]:
+def interleaved(folded: Fold, measures: list[str]) -> tuple[Floats, Ticks]:
     """Put the values of several measures together, replication by replication."""
     tables = [(folded.values[measure], folded.offsets(measure)) for measure in measures]
     filled = [(values, offsets) for values, offsets in tables if len(values)]
@@ -145,8 +150,8 @@ def _by_server(folded: Fold, duration: str, confidence: float, exact: bool) -> J
             continue
         total = np.sum([folded.total(f"{duration}_{server}") for server in servers], axis=0)
         count = np.sum([folded.total(counts[server]) for server in servers], axis=0)
-        values, offsets = _interleaved(folded, [f"{duration}_s.{server}" for server in servers])
-        found[scope] = {"mean": ratio(total, count, confidence)} | _percentiles(
+        values, offsets = interleaved(folded, [f"{duration}_s.{server}" for server in servers])
+        found[scope] = {"mean": ratio(total, count, confidence)} | percentiles(
             values, offsets, _OF_WAIT, confidence, exact
         )
     return found
@@ -193,16 +198,22 @@ def _serving_result(experiment: Experiment, plan_name: str, outcome: Outcome, co
     return found
 
 
+def orphaned_usd(scenario: Scenario, outcome: Outcome) -> Floats:
+    """Tell what each class carries of the bills of replications without any job.
+
+    Such a bill is on nobody; it belongs to the mean cost of the work all the same.
+    """
+    shares_all = scenario.allocation.rule != "platform"
+    nobody = outcome.total("jobs") == 0
+    rest = outcome.bills - outcome.total("fully_loaded")
+    return np.asarray(rest * nobody * shares_all / len(scenario.workload))
+
+
 def _plan_result(experiment: Experiment, name: str, outcome: Outcome, exact: bool) -> Json:
     """Estimate everything about one plan; eligibility is filled in from it."""
     scenario = experiment.scenario
     confidence = float(scenario.confidence)
-    bills = outcome.bills
-    shares_all = scenario.allocation.rule != "platform"
-    # Where a replication had no job at all its bill is on nobody; it belongs to the mean cost of the work all the same.
-    orphaned = (
-        (bills - outcome.total("fully_loaded")) * (outcome.total("jobs") == 0) * shares_all / len(scenario.workload)
-    )
+    bills, orphaned = outcome.bills, orphaned_usd(scenario, outcome)
     classes: dict[str, Json] = {}
     usd_of_requests = np.zeros(len(bills))
     for class_name, folded in outcome.classes.items():

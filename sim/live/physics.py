@@ -15,6 +15,7 @@ _ONLY_MONEY: Final[Any] = {
         "usd_per_million_tokens": True,
         "usd_per_job": True,
         "usd_per_service_hour": True,
+        "hours_per_million_tokens": True,  # told by the pace, which an offer may state too
         "inference_offer": True,
         "usd_per_million_input_tokens": True,
         "usd_per_million_cached_tokens": True,

@@ -31,6 +31,7 @@ from sim.tables.spares import SPARES_HEAD, spares_blocks, spares_rows, spares_te
 from sim.tables.steady import STEADY_HEAD, steady_blocks, steady_rows, steady_text
 from sim.tables.study import study_blocks, study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_blocks, sweep_text
+from sim.tables.turning import turning_blocks, turning_csv, turning_text
 from sim.tables.verify import verify_blocks, verify_text
 from sim.tables.words import inputs_text, number, percent, with_interval
 
@@ -89,6 +90,9 @@ __all__ = [
     "sweep_text",
     "table",
     "title",
+    "turning_blocks",
+    "turning_csv",
+    "turning_text",
     "verdict",
     "verify_blocks",
     "verify_text",

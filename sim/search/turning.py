@@ -239,10 +239,8 @@ class _Outward:
         """Find the last value at which the best plan does the work, and why it does not beyond; None where it does."""
         if self.best not in self.lever.plans or self.lever.kind in MONEY:
             return self._end, None
-        values = sorted(self._values(self.span), key=self._away)
-        self.along.know(values, [self.best])
         last = self.lever.value
-        for value in values:
+        for value in sorted(self._values(self.span), key=self._away):  # no farther than it takes: overload is slow
             if self.along.unfit(value, self.best) is not None:
                 inside, outside = (self.span.value(seen) for seen in halved(self.span, self._fits, last, value))
                 return inside, self.along.unfit(outside, self.best)

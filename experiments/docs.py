@@ -14,6 +14,7 @@ A page is one session in one fresh folder, top to bottom. In it:
 and before a fence, one a line:
 
     <!-- file: mine.yaml -->              the block is a file of this name, in the page's folder
+    <!-- edit: mine.yaml -->              the block, ```diff, changes that file: lines with `-` become those with `+`
     <!-- status: 2 -->                    the exit status of the block's commands, 0 unless said
     <!-- run by: tests/test_x.py::test_y -->   not run here: that test runs it, or its like
     <!-- takes: 8 minutes -->             with `run by`: why; `--all` runs it none the less
@@ -134,12 +135,25 @@ def session(page: Path, everything: bool = False) -> Iterator[Shown]:
             at = f"{page.relative_to(ROOT)}:{block.start + 1}"
             if "file" in block.marks:
                 Path(block.marks["file"]).write_text("\n".join(inside) + "\n", encoding="utf-8")
+            elif "edit" in block.marks:
+                edit(Path(block.marks["edit"]), inside)
             elif block.kind == "console" and block.is_run(everything):
                 yield from _console(page, block, lines)
             elif block.kind == "python" and block.is_run(everything):
                 printed = _python("\n".join(inside), at, names)
             elif "output" in block.marks:
                 yield Shown(at, block.start, block.stop, inside, printed)
+
+
+def edit(file: Path, changes: list[str]) -> None:
+    """Change a file as a diff says: lines with ``-`` must stand in it once, and give way to those with ``+``."""
+    text = file.read_text(encoding="utf-8")
+    for change in re.findall(r"(?:^-.*\n)+(?:^\+.*\n)*", "".join(f"{line}\n" for line in changes), flags=re.MULTILINE):
+        old, new = ("".join(f"{each[1:]}\n" for each in change.splitlines() if each[0] == sign) for sign in "-+")
+        if text.count(old) != 1:
+            raise InputError.one(str(file), f"must hold once what is to change, got {text.count(old)} times {old!r}")
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
 
 
 def _console(page: Path, block: Block, lines: list[str]) -> Iterator[Shown]:

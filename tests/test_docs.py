@@ -19,7 +19,7 @@ docs = script("docs")
 PAGES = docs.pages()
 HAND_WRITTEN = [page for page in PAGES if "reference" not in page.parts]
 LINKED = [*PAGES, ROOT / "DESIGN.md"]
-KINDS = {"", "console", "python", "text", "yaml", "json", "csv", "math"}
+KINDS = {"", "console", "diff", "python", "text", "yaml", "json", "csv", "math"}
 ELSEWHERE = r"pypi|pythonhosted|artifactory|nexus|/(?:home|root|work|tmp|mnt)/"
 
 
@@ -69,7 +69,7 @@ def test_no_command_stands_where_it_is_not_run(page):
     elsewhere += [line for line in lines if page.parent != ROOT and line.startswith("    ")]
     assert not [line for line in elsewhere if re.match(r"\s*(\$ |\./run |fleetecon [a-z])", line)]
     for block in found:
-        assert set(block.marks) <= {"file", "status", "run by", "takes", "output"}
+        assert set(block.marks) <= {"file", "edit", "status", "run by", "takes", "output"}
         assert not {"status", "run by", "takes"} & set(block.marks) or block.kind in {"console", "python"}
         assert "takes" not in block.marks or "run by" in block.marks
 
@@ -250,6 +250,14 @@ def test_another_exit_status_than_the_page_says_is_refused(page):
     with pytest.raises(InputError, match=r"page\.md:2: ends with status 2, not 0: nowhere\.yaml: cannot be read"):
         docs.differences(page(*refusal))
     assert docs.differences(page("<!-- status: 2 -->", *refusal)) == []
+
+
+def test_an_edit_changes_what_stands_in_the_file_once(page):
+    file = ["<!-- file: a.yaml -->", "```yaml", "a: 1", "b: 2", "```", "", "<!-- edit: a.yaml -->", "```diff"]
+    shown = ["```", "", "```console", "$ cat a.yaml", "a: 3", "c: 4", "b: 2", "```"]
+    assert docs.differences(page(*file, "-a: 1", "+a: 3", "+c: 4", *shown)) == []
+    with pytest.raises(InputError, match="must hold once what is to change, got 0 times 'a: 9"):
+        docs.differences(page(*file, "-a: 9", "+a: 3", *shown))
 
 
 def test_python_is_run_in_one_namespace(page):

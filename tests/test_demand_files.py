@@ -97,6 +97,19 @@ def test_jobs_keep_their_widths_and_odd_ones_are_rounded_up_to_nodes(tmp_path):
     assert run(scenario, replications=1).result["plans"]["held"]["classes"]["jobs"]["jobs"].value > 1000
 
 
+def test_jobs_of_tokens_alone_get_nodes_for_the_pace_that_is_assumed(tmp_path):
+    rows = [f"{quarter * 900},4,1000000" for quarter in range(401)]  # 4 jobs an hour, 4 GPUs each, 2 h by assumption
+    (tmp_path / "tokens.csv").write_text("\n".join(["at,gpus,tokens", *rows]) + "\n")
+    told = Told(columns={"arrival": "at", "gpus": "gpus", "tokens": "tokens"}, unit="seconds")
+    files = learn(tmp_path / "tokens.csv", told, out=tmp_path / "out", name="tokens", arrivals=FEW).write(
+        tmp_path / "out", "tokens", 3
+    )
+    assert "# 32.08 GPUs busy on average." in files[0].read_text()
+    assert load(files[0]).plans["held"].held["node"].nodes == 6  # 32.08 of 8 GPUs at 70 %
+    pace = next(each for each in load(files[0]).inputs() if each.what == "pace of class `jobs`")
+    assert pace.unit == "h per million tokens on the GPUs of each job"
+
+
 def test_where_no_process_comes_near_the_log_is_drawn_in_blocks(tmp_path):
     ticks = np.repeat(np.arange(0, 3600, 3.0), np.random.default_rng(6).poisson(10, 1200))
     file = requests_csv(tmp_path, ticks)

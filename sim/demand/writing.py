@@ -237,10 +237,11 @@ def sizes_block(found: Findings, name: str) -> str:
     text = f"    # {kept}, drawn whole: GPUs and hours as they came together\n"
     text += block("sizes", {"file": f"{name}_jobs.csv", "columns": columns, "service_unit": "hours"}, 4)
     if "service" not in columns:
-        text += "    hours_per_million_tokens: 2    # assumed: the log tells no durations\n"
+        text += f"    hours_per_million_tokens: {_ASSUMED_HOURS}    # assumed: the log tells no durations\n"
     return text
 
 
+_ASSUMED_HOURS: Final = 2
 _JOB_COLUMNS: Final = {"service": "service_hours", "tokens": "tokens", "gpus": "gpus"}
 
 
@@ -251,7 +252,12 @@ def plans_text(found: Findings) -> str:
         longest = prompt.most + output.most
         return serving_plans(prompt.mean, output.mean, longest, peak_per_second(found))
     widths = found.read.widths
-    busy = sum(widths.hours.values()) / (found.sketch.seconds / 3600) if found.sketch.seconds else math.nan
+    hours = sum(widths.hours.values())
+    if "tokens" in found.sizes and "service_hours" not in found.sketch.names:
+        hours = (
+            sum(gpus * jobs for gpus, jobs in widths.jobs.items()) * found.sizes["tokens"].mean / 1e6 * _ASSUMED_HOURS
+        )
+    busy = hours / (found.sketch.seconds / 3600) if found.sketch.seconds else math.nan
     if not math.isfinite(busy):
         busy = 0.0
     widest = int(fitting_widths(np.array([max(widths.jobs, default=1)], np.float64))[0])

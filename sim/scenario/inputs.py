@@ -7,7 +7,7 @@ from typing import Any
 from sim.faults import nearest as nearest
 from sim.scenario.laws import law_mean
 
-BASES = ("measured", "list price", "assumed")
+BASES = ("measured", "list price", "assumed", "stated")
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,10 @@ class JobClass(Part):
         hours = self.hours_per_million
         if hours is None:
             return []
-        return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {self.gpus} GPUs", self.source)]
+        columns = self.sizes.columns if self.sizes is not None else self.trace.roles if self.trace is not None else None
+        own = self.jobs is not None or (columns is not None and columns.gpus is not None)
+        gpus = "the GPUs of each job" if own else f"{self.gpus} GPUs"
+        return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {gpus}", self.source)]
 
     def row_hours(self, sizes: JobSizes) -> Floats:
         """Time on the GPUs of each row of a file of sizes, without what is set up before."""

@@ -113,6 +113,10 @@ def test_yaml_is_yaml(page):
 # What is named exists
 
 
+def test_every_verb_has_a_page_and_every_page_a_verb():
+    assert {page.stem for page in (ROOT / "docs" / "how_to").glob("*.md")} == {verb[0] for verb, _ in verbs()}
+
+
 @pytest.mark.parametrize("page", LINKED, ids=name)
 def test_every_link_and_picture_resolves(page):
     links = re.findall(r"\]\(([^)\s]+)\)", without_blocks(page))
@@ -131,6 +135,13 @@ def anchors(page):
     """The anchors of a page, as the usual renderers make them of its headings."""
     heads = re.findall(r"^#+ (.*)$", without_blocks(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        path = page.relative_to(ROOT / "docs").as_posix()
+        assert path == "README.md" or f"]({path})" in index, path
 
 
 @cache

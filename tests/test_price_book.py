@@ -236,3 +236,19 @@ def test_the_list_marks_what_is_stale_and_takes_a_book(tmp_path):
 )
 def test_what_the_list_refuses(arguments, refusal):
     assert refused("prices", *arguments).startswith(refusal)
+
+
+@pytest.mark.parametrize(
+    ("source", "basis", "said"),
+    [
+        ("measured: our meter", "measured", "our meter"),
+        ("stated: our quote", "stated", "our quote"),
+        ("our quote", "stated", "our quote"),
+        ("quote: 7", "stated", "quote: 7"),
+        (None, "stated", "the scenario, which gives no source"),
+    ],
+)
+def test_a_source_says_on_what_its_number_rests(source, basis, said):
+    held = {"p4d": {"gpus": 8, "nodes": 1, "usd_per_node_h": 10, "source": source}}
+    price = scenario(settings={"plans.reserved.held": held}).plans["reserved"].held["p4d"].price("p4d", None)
+    assert (price.basis, price.source) == (basis, said)

@@ -14,6 +14,7 @@ from worlds import scenario
 from sim.charts.words import around
 from sim.money import LINES
 from sim.report import arrival_rate, gather, report
+from sim.report.cells import usd_of
 from sim.report.pictures import inline
 
 VARY = {RATE: [1, 3, 6, 9, 11]}
@@ -114,6 +115,10 @@ def test_an_api_a_hundred_times_as_dear_changes_title_crossing_and_labels(cheap,
     assert dear.study.result["comparison"]["cheapest"] != "api"
     assert "Cheapest: api" in text_of(before)
     assert "Cheapest: api" not in text_of(after)
+
+
+def test_small_bills_are_told_with_cents():
+    assert [usd_of(4.78)(4.7812), usd_of(4.78)(0.0123), usd_of(5000.0)(9.99)] == ["4.78", "0.0123", "10"]
 
 
 def test_turning_points_are_those_of_the_result(cheap):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sim.charts.words import plain
 from sim.estimate import Estimate
 from sim.tables import number, percent
 
+_LARGE: Final = 1000.0
 Write = Callable[[float | None], str]
 
 
@@ -91,6 +92,11 @@ def whole_usd(value: float | None) -> str:
     if value is None:
         return "n/a"
     return f"{value + 0.0:,.0f}".replace("-0", "0") if abs(value) < 0.5 else f"{value:,.0f}"
+
+
+def usd_of(most: float | None) -> Write:
+    """Choose how a table writes money: to the dollar where bills are large, with cents or digits where they are not."""
+    return whole_usd if most is None or most >= _LARGE else number
 
 
 def short(value: float | None) -> str:

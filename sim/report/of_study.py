@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.estimate import replications_needed
 from sim.money import LINES
-from sim.report.cells import Cell, Table, Told, share, short, table, told, whole_usd
+from sim.report.cells import Cell, Table, Told, Write, share, short, table, told, usd_of
 from sim.study.result import PERCENTILES
 from sim.tables import number, percent
 from sim.tables.study import cost_rule
@@ -38,6 +38,11 @@ def _first(result: Json) -> Json:
     return found
 
 
+def money(result: Json) -> Write:
+    """Choose how bills are written: all of a report alike."""
+    return usd_of(max(float(plan["bill_usd"]["total"].value) for plan in result["plans"].values()))
+
+
 def glance(result: Json) -> Table:
     """Lay out what decides: the bill, how often it is the lowest, and the service, of each plan."""
     names = list(_first(result)["classes"])
@@ -46,7 +51,7 @@ def glance(result: Json) -> Table:
     for plan, each in result["plans"].items():
         chance = share(result["comparison"]["probability_cheapest"][plan]) if each["eligible"] else "not ranked"
         served = [_service(each["classes"][name]) for name in names]
-        rows.append([plan, told(each["bill_usd"]["total"], whole_usd), chance, *served])
+        rows.append([plan, told(each["bill_usd"]["total"], money(result)), chance, *served])
     days = f"{result['horizon_days'] - result['warm_up_days']:g} days"
     return table(
         "glance",
@@ -76,17 +81,17 @@ def _waited(each: Json, cell: Cell) -> Cell:
 
 def bill_lines(result: Json) -> Table:
     """Lay out every line of every bill; the last row is what they add up to."""
-    plans = result["plans"]
+    plans, write = result["plans"], money(result)
     rows: list[list[Cell]] = [
-        [LINE_WORDS[line], *(told(plan["bill_usd"][line], whole_usd) for plan in plans.values())] for line in LINES
+        [LINE_WORDS[line], *(told(plan["bill_usd"][line], write) for plan in plans.values())] for line in LINES
     ]
-    rows.append(["total", *(told(plan["bill_usd"]["total"], whole_usd) for plan in plans.values())])
+    rows.append(["total", *(told(plan["bill_usd"]["total"], write) for plan in plans.values())])
     return table(
         "bill",
         f"Lines of the bill over {result['horizon_days'] - result['warm_up_days']:g} days, USD, mean over sample paths",
         ["Line", *plans],
         rows,
-        note="The lines add up to the total. Each is rounded to a dollar here and unrounded in result.json.",
+        note="The lines add up to the total. Each is rounded here, and unrounded in result.json.",
     )
 
 
@@ -96,7 +101,7 @@ def bill_percentiles(result: Json) -> Table:
     for name, plan in result["plans"].items():
         cells: list[Cell] = []
         for key, estimate in plan["bill_percentiles_usd"].items():
-            cell = told(estimate, whole_usd)
+            cell = told(estimate, money(result))
             lacking = f"needs {replications_needed(PERCENTILES[key], result['confidence'])} replications"
             unknown = estimate.low is None and estimate.value is not None
             cells.append(Told(str(cell), lacking) if unknown else cell)
@@ -173,9 +178,8 @@ def utilization(result: Json) -> Table:
         used, bill = plan["utilization"], plan["bill_usd"]
         idle = [bill[line].value for line in ("held_idle", "on_demand_idle", "spot_idle")]
         hours = told(plan["gpu_hours"]["paid"], short)
-        rows.append(
-            [name, hours, *(share(used[key]) for key in ("allocated", "busy", "productive")), whole_usd(sum(idle))]
-        )
+        shares = [share(used[key]) for key in ("allocated", "busy", "productive")]
+        rows.append([name, hours, *shares, money(result)(sum(idle))])
     return table(
         "utilization",
         "Use of the GPUs that are paid for",

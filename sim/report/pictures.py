@@ -74,11 +74,12 @@ def _joined(text: Text) -> str:
 
 
 def _panels(figure: Figure) -> tuple[float, float, float, float]:
-    """Find the part of a sheet that its panels take, in points from the top left; its whole width."""
+    """Find the part of a sheet that its panels take, in points from the top left: its whole width, or more."""
     box = figure.get_tightbbox()
     width, height = (inches * _POINTS for inches in figure.get_size_inches())
     top, bottom = height - box.y1 * _POINTS - _EDGE, height - box.y0 * _POINTS + _EDGE
-    return 0.0, top, width, bottom - top
+    left, right = min(0.0, box.x0 * _POINTS - _EDGE), max(width, box.x1 * _POINTS + _EDGE)
+    return left, top, right - left, bottom - top
 
 
 def inline(drawn: str, name: str, title: str, description: str, box: tuple[float, float, float, float]) -> Markup:

@@ -7,8 +7,6 @@ of it. Serving is simulated on a fixed fleet here; cost_per_token.py simulates a
 """
 
 import argparse
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from sim.estimate import Estimate
 from sim.files import output_folder, shipped, write
 from sim.scenario import Scenario, build, load
 from sim.scenario.tree import Tree
-from sim.tables import break_even_text, grid_text, number, with_interval
+from sim.tables import as_csv, break_even_text, grid_text, number, with_interval
 
 RESERVED, ON_DEMAND, ENGINEER, HOURS = 19.22, 32.7726, 200_000.0, 8760.0
 RATE = "workload.tuning.arrivals.rate_per_day"
@@ -350,13 +348,6 @@ SPEED_HEAD = [
     "speed and packing", "engineer", "USD a run, full use", "runs a day", "USD a run, simulated", "wait p95, h",
     "x API at 4 USD", "x API at 8 USD", "x API at 12 USD", "speed is",
 ]  # fmt: skip
-
-
-def as_csv(head: list[str], rows: list[list[str]]) -> str:
-    """Write rows as CSV."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    return out.getvalue()
 
 
 def main() -> None:

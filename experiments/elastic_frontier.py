@@ -10,8 +10,6 @@ the script tells how many times dearer each could be and still win.
 """
 
 import argparse
-import csv
-import io
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -26,7 +24,7 @@ from sim.cli.app import guarded
 from sim.faults import InputError
 from sim.files import output_folder, shipped, write
 from sim.scenario import Scenario, Tree, as_values, build, load
-from sim.tables import grid_text, with_interval
+from sim.tables import as_csv, grid_text, with_interval
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 CV = "workload.tuning.arrivals.cv"
@@ -94,17 +92,15 @@ def beside_text(found: Frontier, plan: str) -> str:
     return f"{plan_word(plan)} would win {won.sum()} of {fit.size} cells{reach}"
 
 
-def as_csv(found: Frontier) -> str:
+def csv_text(found: Frontier) -> str:
     """Write the map as CSV: a row a cell."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["cv", "rate_per_day", "cheapest", "probability", "usd", *(f"{plan}_x" for plan in BESIDE)])
     best, beside = found.best(), [found.times(plan) for plan in BESIDE]
+    rows = list[list[str]]()
     for i, j in np.ndindex(found.winner.shape):
         name = found.plans[found.winner[i, j]] if found.winner[i, j] >= 0 else ""
         numbers = (found.probability[i, j], best[i, j], *(each[i, j] for each in beside))
-        lines.writerow([f"{found.y[i]:g}", f"{found.x[j]:g}", name, *(f"{each:.6g}" for each in numbers)])
-    return out.getvalue()
+        rows.append([f"{found.y[i]:g}", f"{found.x[j]:g}", name, *(f"{each:.6g}" for each in numbers)])
+    return as_csv(["cv", "rate_per_day", "cheapest", "probability", "usd", *(f"{plan}_x" for plan in BESIDE)], rows)
 
 
 def progress(done: int, total: int) -> None:
@@ -143,7 +139,7 @@ def main() -> None:
         api="api" if "api" in left_out else None,
         note=NOTE + (f" Left out: {beside}." if beside else ""),
     )
-    write(folder / "elastic_frontier.csv", as_csv(found))
+    write(folder / "elastic_frontier.csv", csv_text(found))
     print("\nwrote", *sim.charts.save(figure, folder, "elastic_frontier"), folder / "elastic_frontier.csv")
 
 

@@ -11,8 +11,6 @@ each, or all on shared replicas, the fewest that have 95 % of the first tokens w
 """
 
 import argparse
-import csv
-import io
 import math
 import sys
 from collections.abc import Callable
@@ -30,7 +28,7 @@ from sim.estimate import Estimate, ratio
 from sim.faults import InputError
 from sim.files import output_folder, shipped, write
 from sim.scenario import Scenario, Tree, as_values, build, load
-from sim.tables import grid_text, number, with_interval
+from sim.tables import as_csv, grid_text, number, with_interval
 
 CROWDS = (1, 2, 4, 8, 16, 32, 64)
 RUNS_A_DAY, HOURS_A_RUN = 12.0, 2.0  # the article: 2 h a run, so 12 a day on a node that never idles
@@ -271,21 +269,18 @@ def half_gain(crowds: list[Crowd]) -> int:
     return next(each.tenants for each, cost in zip(crowds, usd, strict=True) if cost <= (usd[0] + usd[-1]) / 2)
 
 
-def as_csv(even: list[Crowd], bursty: list[Crowd], found: list[Adapters]) -> str:
+def csv_text(even: list[Crowd], bursty: list[Crowd], found: list[Adapters]) -> str:
     """Write both tables as CSV."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["arrivals", "tenants", "nodes", "nodes_low", "nodes_high", "wait_share", "usd_a_run"])
+    rows = list[list[Any]]()
     for name, crowds in (("poisson", even), (f"gamma cv {BURSTY_CV:g}", bursty)):
         for each in crowds:
             usd = f"{usd_a_run(each, each.nodes):.6g}"
-            lines.writerow([name, each.tenants, each.nodes, *each.interval, f"{each.waiting.value:.6g}", usd])
-    lines.writerow([])
-    lines.writerow(["adapters", "shared_nodes", "shared_usd_per_million", "dedicated_usd_per_million"])
+            rows.append([name, each.tenants, each.nodes, *each.interval, f"{each.waiting.value:.6g}", usd])
+    rows += [[], ["adapters", "shared_nodes", "shared_usd_per_million", "dedicated_usd_per_million"]]
     for row in found:
         costs = (f"{cost.value:.6g}" for cost in (row.shared, row.dedicated))
-        lines.writerow([row.count, row.nodes, *costs])
-    return out.getvalue()
+        rows.append([row.count, row.nodes, *costs])
+    return as_csv(["arrivals", "tenants", "nodes", "nodes_low", "nodes_high", "wait_share", "usd_a_run"], rows)
 
 
 def main() -> None:
@@ -324,7 +319,7 @@ def main() -> None:
         source=f"p4d.24xlarge reserved {RESERVED:g} USD/h (list price, 2023); H100 6.98 USD/h, pace measured"
         f" (arXiv 2606.11690); {arguments.reps} replications, seed 2023; interval: 95 %",
     )
-    write(folder / "provider_scale.csv", as_csv(even, bursty, found))
+    write(folder / "provider_scale.csv", csv_text(even, bursty, found))
     print("\nwrote", *sim.charts.save(figure, folder, "provider_scale"), folder / "provider_scale.csv")
 
 

@@ -12,6 +12,7 @@ import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,9 @@ def trial(fleet: Fleet, most: int, jobs: int) -> Trial:
     count = int(found.result["replications"])
     with pool(jobs) as executor:
         rules, seed = levels(found.scenario), int(found.result["seed"])
-        bench = Bench(found.scenario, "own", found.box, rules, seed, "kernel", mapper(executor), lambda _text: None)
+        bench = Bench(
+            found.scenario, "own", found.box, rules, seed, "kernel", partial(mapper, executor), lambda _text: None
+        )
         at = next(each for each in places(bench) if bench.box.setting(each) == found.nearest)
         best = bench.best([at, *(each for each in places(bench) if each != at)], count)
     does = bench.order(best, count)[0] == 0

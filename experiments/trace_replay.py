@@ -22,7 +22,7 @@ from sim.cli.app import guarded
 from sim.files import output_folder, write
 from sim.scenario import build
 from sim.scenario.tree import Tree
-from sim.tables import study_text
+from sim.tables import as_csv, study_text
 
 HERE = Path(__file__).resolve().parent
 SMALL = HERE / "traces" / "small_lab.csv"
@@ -113,7 +113,9 @@ def main() -> None:
         ready = scenario(SMALL, "hours", 14, 3)
     study = sim.run(ready, replications=1)
     print(study_text(study.result))
-    study.jobs("backfill").to_csv(folder / "jobs_backfill.csv", index=False, lineterminator="\n")
+    jobs = study.jobs("backfill")
+    known = jobs.astype(object).where(jobs.notna(), None)
+    write(folder / "jobs_backfill.csv", as_csv(list(jobs.columns), known.itertuples(index=False)))
     paths = sim.charts.save(sim.charts.cost_distribution(study), folder, "cost_distribution")
     print("\nwrote", folder / "jobs_backfill.csv", *paths)
 

@@ -8,8 +8,6 @@ the API's price makes a move to the node pay, with and without a one-off cost of
 """
 
 import argparse
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from sim.estimate import Estimate
 from sim.files import output_folder, shipped, write
 from sim.scenario import Scenario, load
 from sim.search import Compared
-from sim.tables import frontier_table, grid_text, with_interval
+from sim.tables import as_csv, frontier_table, grid_text, with_interval
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 PRICE = "plans.api.api.usd_per_million_tokens"
@@ -192,14 +190,9 @@ def pair_title(pair: sim.Frontier) -> str:
 
 def csv_text(rows: list[Flip], footnote: list[Rise]) -> str:
     """Write both tables as CSV."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["what", "stated", "times", "low", "high", "flip"])
-    for row in rows:
-        lines.writerow([row.name, row.stated, *list(row.times.as_json().values())[:3], row.flip])
-    for rise in footnote:
-        lines.writerow([rise.what, f"{rise.months} months", *list(rise.times.as_json().values())[:3], "API price"])
-    return out.getvalue()
+    told = [[row.name, row.stated, *list(row.times.as_json().values())[:3], row.flip] for row in rows]
+    told += [[r.what, f"{r.months} months", *list(r.times.as_json().values())[:3], "API price"] for r in footnote]
+    return as_csv(["what", "stated", "times", "low", "high", "flip"], told)
 
 
 def main() -> None:

@@ -175,7 +175,9 @@ class TestCertificate:
 
 
 def bench_of(scenario, box):
-    return Bench(scenario, "own", box, levels(scenario), scenario.seed, "kernel", map, lambda _text: None)
+    return Bench(
+        scenario, "own", box, levels(scenario), scenario.seed, "kernel", lambda _progress: map, lambda _text: None
+    )
 
 
 @pytest.mark.parametrize(

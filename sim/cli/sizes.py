@@ -1,7 +1,6 @@
 """The command that sizes a plan: the cheapest setting under service levels, with its certificate."""
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -26,7 +25,7 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import show, write_results
+from sim.cli.output import Progress, show, write_results
 from sim.faults import Fault, InputError
 
 _FORM = "must be KEY=LO:HI in whole numbers, both ends meant, or KEY=1,2,4"
@@ -103,10 +102,9 @@ def _plan(name: str | None, plans: Sequence[str]) -> str:
     return plans[0]
 
 
-def _tell(text: str) -> None:
-    """Say on stderr what is simulated now."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+def _tell(text: str) -> Progress:
+    """Say on stderr what is simulated now, and how far it is; how many rounds follow is what is searched for."""
+    return Progress(text, at_once=True)
 
 
 @app.command()

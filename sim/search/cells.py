@@ -16,6 +16,7 @@ from sim.search.levels import Judged, Kept, Level, excess, judge
 from sim.search.neighbours import beside
 from sim.study.compare import difference
 from sim.study.simulate import Experiment, Outcome
+from sim.study.study import Progress
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]
@@ -110,9 +111,9 @@ class Bench:
     seed, engine : int, str
         As of a run.
     mapper : callable
-        May be that of a thread pool.
+        Makes a ``map``, maybe that of a thread pool, which tells how far it is.
     tell : callable
-        Is told what is simulated.
+        Is told what is simulated; may give a ``progress`` back.
     rivals : tuple of tuple of int
         Settings further off that are compared with the best like those beside it.
     """
@@ -123,8 +124,8 @@ class Bench:
     levels: tuple[Level, ...]
     seed: int
     engine: str
-    mapper: Mapper
-    tell: Callable[[str], None]
+    mapper: Callable[[Progress | None], Mapper]
+    tell: Callable[[str], Progress | None]
     cells: dict[Point, Cell] = field(default_factory=dict)
     jobs_expected: float = 0.0
     rivals: tuple[Point, ...] = ()
@@ -151,8 +152,8 @@ class Bench:
         pieces = [(at, piece) for at in asked for piece in self._pieces(self.cell(at), replications)]
         if not pieces:
             return
-        self.tell(f"{replications} replications of {len(asked)} setting{'s' * (len(asked) != 1)}")
-        done = list(self.mapper(self._piece, pieces))
+        progress = self.tell(f"{replications} replications of {len(asked)} setting{'s' * (len(asked) != 1)}")
+        done = list(self.mapper(progress)(self._piece, pieces))
         for at in asked:
             parts = [outcome for (place, _), outcome in zip(pieces, done, strict=True) if place == at]
             self.cells[at] = self.cells[at].grown(parts, self.levels)

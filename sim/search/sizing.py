@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sim.estimate import Estimate
@@ -15,12 +16,12 @@ from sim.search.levels import Availability, Judged, levels
 from sim.search.race import race, survey
 from sim.study.compare import warnings
 from sim.study.result import SCHEMA, Json
-from sim.study.study import MOST_REPLICATIONS, check_how, check_replications, draw_seed, mapper, pool
+from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replications, draw_seed, mapper, pool
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Tell = Callable[[str], None]
+Tell = Callable[[str], Progress | None]
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def size(
     seed, jobs, engine
         As of ``run``.
     tell : callable
-        Is told what is simulated.
+        Is told what is simulated; may give a ``progress`` back, which counts its pieces.
 
     Returns
     -------
@@ -212,7 +213,7 @@ def size(
     box = by_load(asked, plan) if choose is None else given(asked, plan, choose)
     chosen = int(next(value for value in (seed, asked.seed, draw_seed()) if value is not None))
     with pool(jobs) as executor:
-        bench = Bench(asked, plan, box, levels(asked, wanted), chosen, engine, mapper(executor), tell)
+        bench = Bench(asked, plan, box, levels(asked, wanted), chosen, engine, partial(mapper, executor), tell)
         at = survey(bench, start(asked, plan, box), rules.first)
         if bench.cell(at).ready is None:
             raise InputError.one("--choose", f"leaves no plan that can be: {bench.cell(at).refusal}")

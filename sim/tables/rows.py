@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sim.estimate import Estimate
@@ -32,16 +33,28 @@ def csv_rows(result: Json) -> Iterator[list[Any]]:
 CSV_HEAD = ["plan", "job_class", "measure", "value", "low", "high", "se", "n"]
 
 
-def _inert(cell: Any) -> Any:
-    """Put a quote before text that a spreadsheet would take for a formula; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+_FORMULA = re.compile(r"(\A|[\r\n])(?=[\t\r]|[^\S\r\n]*[\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a line of a cell begins as a formula does, full-width signs and leading blanks of any kind too (OWASP)."""
 
 
-def as_csv(head: Sequence[str], rows: Iterator[list[Any]]) -> str:
-    """Write rows as CSV with LF line ends; what is not available is an empty cell, no text is a formula."""
+def inert(cell: Any) -> Any:
+    """Put a quote before each line of a text that a spreadsheet would take for a formula; numbers stay numbers.
+
+    Lines of a cell end with LF, for the csv module leaves a bare CR unquoted, and a reader would begin a row there.
+    """
+    if not isinstance(cell, str):
+        return cell
+    return _FORMULA.sub(r"\1'", cell).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Write rows as CSV with LF line ends; what is not available is an empty cell, no text is a formula.
+
+    The one way in which this project writes CSV that people open: no other place writes text into such a file.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows(map(_inert, row) for row in (head, *rows))
+    writer.writerows([inert(cell) for cell in row] for row in (head, *rows))
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +63,16 @@ def shipped(kind: str) -> Path:
     inside = _PACKAGE / "shipped" / kind
     beside = {"scenarios": "experiments/scenarios", "theory": "tests/theory"}[kind]
     return inside if inside.is_dir() else _PACKAGE.parent / beside
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Find the shipped scenarios, by name."""
+    return {file.stem: file for file in sorted(shipped("scenarios").glob("*.yaml"))}
+
+
+def lesson(text: str) -> tuple[str, str]:
+    """Read from a scenario's opening comment what it asks, and what it teaches."""
+    opening = re.match(r"(?:#.*\n)+", text)
+    words = " ".join(line.lstrip("# ") for line in (opening.group() if opening else "").splitlines())
+    asks, _, rest = words.partition(" It teaches: ")
+    return asks.strip(), rest.partition("  ")[0].strip()

@@ -99,13 +99,19 @@ const behind = el => {
   for (let e = el; e; e = e.parentElement) stack.push(parse(getComputedStyle(e).backgroundColor));
   return stack.reverse().reduce((under, c) => over(c, under), [255, 255, 255, 1]);
 };
+const covers = (rect, text) => {
+  const [a, b] = [rect.getBoundingClientRect(), text.getBoundingClientRect()];
+  return a.left <= b.left + 1 && a.right >= b.right - 1 && a.top <= b.top + 6 && a.bottom >= b.bottom - 6;
+};
 const found = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const text = walker.currentNode.nodeValue.trim(), el = walker.currentNode.parentElement;
   if (!text || !el.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
   if (!el.getClientRects().length || el.closest('[disabled], [aria-disabled=true], script, style, title')) continue;
-  const style = getComputedStyle(el), ground = behind(el);
+  const style = getComputedStyle(el), under = el.previousElementSibling;
+  const ground = el instanceof SVGElement && under?.tagName === 'rect' && covers(under, el)
+    ? over(parse(getComputedStyle(under).fill), behind(el)) : behind(el);
   const ink = over(parse(el instanceof SVGElement ? style.fill : style.color), ground);
   const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x);
   found.push([(a + 0.05) / (b + 0.05), text.slice(0, 60), style.color]);

@@ -7,7 +7,7 @@ from sim.cli import init  # isort: skip (the order of imports is that of the com
 from sim.cli import scenarios  # isort: skip
 from sim.cli import decides  # isort: skip
 from sim.cli import matters  # isort: skip
-from sim.cli import backtests, checks, fits, prices, reports, searches, sizes, spares, steady
+from sim.cli import backtests, checks, fits, lives, prices, reports, searches, sizes, spares, steady
 from sim.cli.app import app, main
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "decides",
     "fits",
     "init",
+    "lives",
     "main",
     "matters",
     "prices",

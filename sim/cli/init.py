@@ -9,7 +9,7 @@ import typer
 from sim.cli.app import app
 from sim.cli.output import say
 from sim.faults import InputError
-from sim.files import shipped, write
+from sim.files import lesson, shipped_scenarios, write
 
 _STARTER = "starter"
 
@@ -30,8 +30,8 @@ def init(
     target = Path(f"{name}.yaml")
     if target.exists() or target.is_symlink():
         raise InputError.one(str(target), "exists already and is kept; choose another name or move it away")
-    known = scenarios().get(name)
-    text = (known or scenarios()[_STARTER]).read_text(encoding="utf-8")
+    known = shipped_scenarios().get(name)
+    text = (known or shipped_scenarios()[_STARTER]).read_text(encoding="utf-8")
     try:
         write(target, re.sub(r"^name: \w+", f"name: {name}", text, count=1, flags=re.MULTILINE))
     except OSError as error:
@@ -40,23 +40,10 @@ def init(
     say(f"wrote {target}: {what}\nnext: fleetecon check {target}; fleetecon run {target}")
 
 
-def scenarios() -> dict[str, Path]:
-    """Find the shipped scenarios, by name."""
-    return {file.stem: file for file in sorted(shipped("scenarios").glob("*.yaml"))}
-
-
-def lesson(text: str) -> tuple[str, str]:
-    """Read from a scenario's opening comment what it asks, and what it teaches."""
-    opening = re.match(r"(?:#.*\n)+", text)
-    words = " ".join(line.lstrip("# ") for line in (opening.group() if opening else "").splitlines())
-    asks, _, rest = words.partition(" It teaches: ")
-    return asks.strip(), rest.partition("  ")[0].strip()
-
-
 def catalog() -> str:
     """List the shipped scenarios with their lessons."""
     lines = ["Shipped scenarios; `fleetecon init NAME` copies one to NAME.yaml, any other NAME begins a new one."]
-    for name, file in scenarios().items():
+    for name, file in shipped_scenarios().items():
         asks, teaches = lesson(file.read_text(encoding="utf-8"))
         lines += ["", f"{name}: {asks}"] + [f"    It teaches: {teaches}"] * bool(teaches)
     return "\n".join(lines)

@@ -6,8 +6,8 @@ Not here: estimates (``shown``), and how many paths are wanted (``budget``).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sim.faults import FleetError
 from sim.live.budget import CUTS
+from sim.live.desk import SupersededError as SupersededError
 from sim.live.physics import physics_key, price_key, world_key
 from sim.live.shown import measures
 from sim.live.store import Store
@@ -16,13 +16,6 @@ from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome, Served, Work
 
 Cancelled = Callable[[], bool]
-
-
-class SupersededError(FleetError):
-    """Nobody waits for this answer any more."""
-
-    def __init__(self) -> None:
-        super().__init__("superseded by a newer question")
 
 
 def never() -> bool:

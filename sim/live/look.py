@@ -1,12 +1,12 @@
 """A scenario made ready for sliders: what can be moved, what a curve can run along, what it asks and teaches."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
 from sim.faults import InputError, nearest
+from sim.files import lesson
 from sim.live.store import Store
 from sim.scenario import Scenario
 from sim.scenario.levers import Lever, checked, levers, moved
@@ -144,14 +144,6 @@ def look(scenario: Scenario, text: str = "") -> Look:
     Look
         What `answer` is asked with.
     """
-    asks, teaches = _lesson(text)
+    asks, teaches = lesson(text)
     seed = _SEED if scenario.seed is None else int(scenario.seed)
     return Look(scenario, levers(scenario), seed, asks, teaches)
-
-
-def _lesson(text: str) -> tuple[str, str]:
-    """Read from a scenario's opening comment what it asks, and what it teaches."""
-    opening = re.match(r"(?:#.*\n)+", text)
-    words = " ".join(line.lstrip("# ") for line in (opening.group() if opening else "").splitlines())
-    asks, _, rest = words.partition(" It teaches: ")
-    return asks.strip(), rest.partition("  ")[0].strip()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sim.estimate import Estimate, plain
-from sim.live.budget import Round, points_paths, round_of, work
+from sim.live.budget import Round, points_paths, round_of
 from sim.live.cells import Cancelled, Cell, never
 from sim.live.look import Look, classes_json
 from sim.live.look import look as look
@@ -79,7 +79,7 @@ def answer(
         "most_paths": turn.most_paths,
         "final": turn.next_paths is None,
         "seed": look.seed,
-        "hash": _digest(here.world, *here.charged.values()),
+        "hash": _digest(here.world, *(price for _, price in here.plans.values())),
         "horizon_days": float(here.scenario.horizon_days),
         "shortened": _said(scenario, here.scenario),
         "values": {each.name: differing.get(each.name, each.value) for each in look.levers},
@@ -100,7 +100,7 @@ def _cell(look: Look, scenario: Scenario) -> Cell:
 def _round(whole: Cell, paths: int | None) -> Round:
     """Find the round of a number of paths at a position."""
     closed = any(each.sessions is not None for each in whole.scenario.chats.values())
-    return round_of(paths, work(whole.ready), closed)
+    return round_of(paths, whole.work, closed)
 
 
 def _beginning(look: Look, whole: Cell, share: float) -> Cell:
@@ -110,7 +110,7 @@ def _beginning(look: Look, whole: Cell, share: float) -> Cell:
 
 def _part(cell: Cell, plan: str, outcome: Outcome, paths: int, look: Look) -> Json:
     """Give what is shown of one plan at the position."""
-    key = ("part", cell.charged[plan], paths)
+    key = ("part", cell.charged(plan), paths)
     return look.store.made(key, lambda: plan_part(cell.scenario, outcome))
 
 
@@ -217,10 +217,12 @@ def _curve(look: Look, lever: Lever, differing: Mapping[str, float], turn: Round
     """Draw a curve through the position along one lever."""
     places, now = look.points(lever), differing.get(lever.name, lever.value)
     middle = {name: value for name, value in differing.items() if name != lever.name}
-    along = _round(_cell(look, look.at(middle)), None if turn.first else turn.paths)
-    cells = [_beginning(look, _cell(look, _at_point(look, middle, lever, place)), along.share) for place in places]
+    centre = _cell(look, look.at(middle))
+    along = _round(centre, None if turn.first else turn.paths)
+    begun = _beginning(look, centre, along.share)
+    cells = [_at_point(look, begun, {**middle, lever.name: place}, lever) for place in places]
     near = sorted(range(len(places)), key=lambda k: abs(_distance(lever, places[k], lever.value)))
-    counts = points_paths([work(cell.ready) for cell in cells], near, along.paths, along.first)
+    counts = points_paths([cell.work for cell in cells], near, along.paths, along.first)
     found = [_point(look, cell, paths, cancelled) for cell, paths in zip(cells, counts, strict=True)]
     return {
         "lever": lever.name,
@@ -231,7 +233,7 @@ def _curve(look: Look, lever: Lever, differing: Mapping[str, float], turn: Round
         "now": now,
         "paths": counts,
         "shortened": _said(look.scenario, cells[0].scenario),
-        "id": _digest(*(key for cell in cells for key in cell.charged.values())),
+        "id": _digest(*(cell.charged(name) for cell in cells for name in cell.plans)),
         "plans": {name: _line(name, cells[0].scenario, found) for name in cells[0].scenario.plans},
         "cheapest": [_cheapest(point) for point in found],
     }
@@ -242,9 +244,13 @@ def _distance(lever: Lever, a: float, b: float) -> float:
     return a / b - b / a if lever.log else a - b
 
 
-def _at_point(look: Look, differing: Mapping[str, float], lever: Lever, place: float) -> Scenario:
-    """Give the scenario at a point of the curve."""
-    return look.at(look.differing({**differing, lever.name: place}))
+def _at_point(look: Look, begun: Cell, values: Mapping[str, float], lever: Lever) -> Cell:
+    """Make a point of a curve ready, over as much of the horizon as its middle."""
+    differing = look.differing(values)
+    if look.moves_work(lever):
+        return begun.with_work(look.key, look.beside(begun.scenario, differing), look.store)
+    clock = {name: getattr(begun.scenario, name) for name in ("horizon_days", "warm_up_days")}
+    return _cell(look, look.at(differing).model_copy(update=clock))
 
 
 def _point(look: Look, cell: Cell, paths: int, cancelled: Cancelled) -> Json | None:
@@ -253,7 +259,7 @@ def _point(look: Look, cell: Cell, paths: int, cancelled: Cancelled) -> Json | N
         return None
     found = {}
     for name in cell.scenario.plans:
-        key = ("point", cell.charged[name], paths)
+        key = ("point", cell.charged(name), paths)
         point = look.store.get(key)
         if point is None:
             point = plan_point(cell.scenario, cell.outcome(name, paths, look.store, cancelled))

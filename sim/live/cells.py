@@ -3,15 +3,18 @@
 Not here: estimates (``shown``), and how many paths are wanted (``budget``).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
-from sim.live.budget import CUTS
+from sim.live.budget import CUTS, MOST_PATHS, work
 from sim.live.desk import SupersededError as SupersededError
 from sim.live.physics import physics_key, price_key, world_key
 from sim.live.shown import measures
 from sim.live.store import Store
 from sim.scenario import Scenario
+from sim.study.at_api import AtApi
 from sim.study.fold import Fold
 from sim.study.simulate import Experiment, Outcome, Served, Work
 
@@ -33,30 +36,49 @@ class Cell:
         The scenario made ready.
     world : str
         Key of what comes: the work, the horizon, the seed.
-    served, charged : dict of str
-        By plan: the key of what becomes of the work, and of what that costs.
+    plans : dict of (str, str)
+        Of each plan what decides what happens under it, and that with its prices.
     """
 
     ready: Experiment
     world: str
-    served: dict[str, str]
-    charged: dict[str, str]
+    plans: dict[str, tuple[str, str]]
 
     @classmethod
     def of(cls, owner: str, scenario: Scenario, seed: int, store: Store) -> "Cell":
         """Make a scenario ready; its owner is the look that it belongs to, which has one price book and one folder."""
         world = f"{owner} {world_key(scenario, seed)}"
-        physics = {name: physics_key(scenario, plan) for name, plan in scenario.plans.items()}
-        prices = {name: price_key(plan) for name, plan in scenario.plans.items()}
-        ready = store.made(("ready", world, *prices.values()), lambda: Experiment.of(scenario, seed))
-        served = {name: f"{world} {name} {physics[name]}" for name in physics}
-        charged = {name: f"{world} {name} {prices[name]}" for name in prices}
-        return cls(ready, world, served, charged)
+        plans = {name: (physics_key(scenario, plan), price_key(plan)) for name, plan in scenario.plans.items()}
+        ready = store.made(("ready", world, *plans.values()), lambda: Experiment.of(scenario, seed))
+        return cls(ready, world, plans)
+
+    def with_work(self, owner: str, scenario: Scenario, store: Store) -> "Cell":
+        """Make the same plans ready for other work: what they pay does not hang on it."""
+        world = f"{owner} {world_key(scenario, self.ready.seed)}"
+        happens = [physics for physics, _ in self.plans.values()]
+
+        def rules() -> tuple[Any, ...]:
+            made = Experiment.of(scenario, self.ready.seed)
+            return made.listed, made.logs, made.tunings
+
+        listed, logs, tunings = store.made(("rules", world, *happens), rules)
+        accounts = {name: AtApi.of(scenario, plan) for name, plan in scenario.plans.items()}
+        ready = replace(self.ready, scenario=scenario, listed=listed, logs=logs, tunings=tunings, accounts=accounts)
+        return Cell(ready, world, self.plans)
 
     @property
     def scenario(self) -> Scenario:
         """The scenario."""
         return self.ready.scenario
+
+    @cached_property
+    def work(self) -> float:
+        """The work of one path under all plans."""
+        return work(self.ready)
+
+    def charged(self, plan: str) -> str:
+        """Give the key of what the work costs under a plan."""
+        return f"{self.world} {plan} {self.plans[plan][1]}"
 
     def outcome(self, plan: str, paths: int, store: Store, cancelled: Cancelled = never) -> Outcome:
         """Simulate one plan on the first paths, or take what was simulated before.
@@ -66,30 +88,35 @@ class Cell:
         SupersededError
             When the question has been given up; looked at before every piece.
         """
-        parts = [self._charged(plan, piece, store, cancelled) for piece in self._pieces(paths)]
-        return Outcome.joined(parts)
+        return Outcome.joined([self._charged(plan, piece, store, cancelled) for piece in self.pieces(paths)])
 
-    def _pieces(self, paths: int) -> Iterator[range]:
+    def pieces(self, paths: int) -> list[range]:
         """Cut the first paths into pieces that do not depend on how many there are, but for the last."""
+        step = self._step
         ends = [*(cut for cut in CUTS if cut < paths), paths]
-        for first, last in zip([0, *ends[:-1]], ends, strict=True):
-            yield from self.ready.pieces(last, first)
+        spans = zip([0, *ends[:-1]], ends, strict=True)
+        return [range(at, min(at + step, last)) for first, last in spans for at in range(first, last, step)]
+
+    @cached_property
+    def _step(self) -> int:
+        """Most replications of a piece that suits the processor."""
+        return len(next(self.ready.pieces(MOST_PATHS)))
 
     def _charged(self, plan: str, piece: range, store: Store, cancelled: Cancelled) -> Outcome:
         """Charge one piece of the work under one plan."""
-        key = ("charged", self.charged[plan], piece.start, piece.stop)
+        key = ("charged", self.charged(plan), piece.start, piece.stop)
         found: Outcome | None = store.get(key)
         if found is None:
             if cancelled():
                 raise SupersededError
-            outcome, _ = self.ready.charged(plan, self._served(plan, piece, store))
-            found = _lean(outcome, measures(self.scenario))
+            charged, _ = self.ready.charged(plan, self._served(plan, piece, store))
+            found = _lean(charged, measures(self.scenario))
             store.put(key, found)
         return found
 
     def _served(self, plan: str, piece: range, store: Store) -> Served:
         """Serve one piece of the work under one plan."""
-        key = ("served", self.served[plan], piece.start, piece.stop)
+        key = ("served", self.world, plan, self.plans[plan][0], piece.start, piece.stop)
         return store.made(key, lambda: self.ready.served(plan, self._work(piece, store)))
 
     def _work(self, piece: range, store: Store) -> Work:

@@ -56,9 +56,8 @@ class Look:
         found = next((lever for lever in self.levers if lever.name == name), None)
         if found is None:
             known = [lever.name for lever in self.levers]
-            raise InputError.one(
-                "curve", f"`{name[:80]}` is no lever of `{self.scenario.name}`; {nearest(name, known)}"
-            )
+            text = f"{shown(name)} is no lever of `{self.scenario.name}`; {nearest(name[:80], known)}"
+            raise InputError.one("curve", text)
         return found
 
     @property
@@ -88,6 +87,20 @@ class Look:
         key = ("scenario", self.key, *differing.items())
         found: Scenario = self.store.made(key, lambda: moved(self.scenario, differing, self.levers))
         return found
+
+    def beside(self, scenario: Scenario, differing: Mapping[str, float]) -> Scenario:
+        """Give the scenario at another position that differs in its work alone: plans as they are, nothing judged anew.
+
+        A lever moves either work or plans, and ``at`` has judged the position itself.
+        """
+        works = {each.name for each in self.levers if self.moves_work(each)}
+        moved_work = self.at({name: value for name, value in differing.items() if name in works})
+        return scenario.model_copy(update={"workload": moved_work.workload})
+
+    @staticmethod
+    def moves_work(lever: Lever) -> bool:
+        """Tell whether a lever moves what comes, and no plan."""
+        return all(key.startswith("workload.") for key in lever.keys)
 
     def points(self, lever: Lever) -> list[float]:
         """Space the points of a curve along a lever."""

@@ -22,6 +22,9 @@ MOST_PATHS: Final = 200
 CUTS: Final = (2, 8, 32, 128)
 """Replications are simulated in these pieces, so that a question for more paths begins where one for fewer ended."""
 
+_PASSES_AN_HOUR: Final = 7.0
+"""Of agents that answer each other within seconds, as measured; slower sessions cost less."""
+
 _TIMES: Final = 4
 _CURVE_LAST: Final = 2 * LAST
 _CURVE_PART: Final = 4  # a point of the curve has this part of the paths of the position
@@ -35,7 +38,7 @@ def work(ready: Experiment) -> float:
 def _passes(scenario: Scenario) -> float:
     """Estimate how many times as much a request costs where its session is closed: passes grow with the horizon."""
     closed = any(each.sessions is not None for each in scenario.chats.values())
-    return 1.0 + scenario.horizon_hours * 2.0 if closed else 1.0
+    return 1.0 + _PASSES_AN_HOUR * scenario.horizon_hours if closed else 1.0
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ MOST_PATHS: Final = 200
 CUTS: Final = (2, 8, 32, 128)
 """Replications are simulated in these pieces, so that a question for more paths begins where one for fewer ended."""
 
-_PASSES_AN_HOUR: Final = 7.0
-"""Of agents that answer each other within seconds, as measured; slower sessions cost less."""
+_PASSES_AN_HOUR: Final = 40.0
+"""Of agents whose turns follow within seconds, and whose queue may outgrow its replicas; slower sessions cost less."""
 
 _TIMES: Final = 4
 _CURVE_LAST: Final = 2 * LAST

@@ -74,6 +74,12 @@ def test_a_name_rebound_to_this_machine_is_refused(server, host):
     assert f"http://127.0.0.1:{server.access.port}/" in why(response)
 
 
+def test_a_port_of_superscript_digits_is_refused_and_no_fault_of_ours(server):
+    said = raw(server, "GET / HTTP/1.1\r\nHost: 127.0.0.1:²\r\n\r\n".encode("latin-1"))
+    assert b" 421 " in said
+    assert server.said == []
+
+
 def test_no_host_and_two_hosts_are_refused(server):
     own = f"Host: 127.0.0.1:{server.access.port}\r\n".encode()
     assert b" 421 " in raw(server, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")

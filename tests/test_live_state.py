@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,11 @@ def test_numbers_are_written_as_people_do() -> None:
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_every_number_is_read_back(value: float) -> None:
     assert number("x", written(value)) == value
+
+
+def test_zero_has_no_sign() -> None:
+    assert math.copysign(1, number("staff_pay", "-0")) == 1
+    assert LOOK.differing({"staff_pay": number("staff_pay", "-0.0")}) == {"staff_pay": 0}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ MOST_HEADERS: Final = 32768
 """Bytes of all headers together."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_DIGITS: Final = re.compile(r"[0-9]+")
 _OWN_SITES: Final = {"same-origin", "none"}
 
 GUARDS: Final = {
@@ -87,9 +88,9 @@ class Access:
         if len(hosts) != 1:
             return False
         name, _, port = hosts[0].strip().lower().rpartition(":")
-        if not port.isdigit():
+        if not _DIGITS.fullmatch(port):
             name, port = hosts[0].strip().lower(), "80"
-        if int(port[:6] or 0) != self.port:
+        if int(port[:6]) != self.port:
             return False
         bare = name.removeprefix("[").removesuffix("]")
         return bare in HERE or (self.host not in HERE.values() and self._is_machine(bare))

@@ -74,6 +74,7 @@ def answer(
     drawn = None if lever is None else _curve(look, lever, differing, turn, cancelled)
     return {
         "scenario": scenario.name,
+        "edition": look.edition,
         "paths": turn.paths,
         "next_paths": turn.next_paths,
         "most_paths": turn.most_paths,

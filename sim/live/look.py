@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from itertools import count
 from typing import Any, Final
 
@@ -60,6 +62,11 @@ class Look:
             raise InputError.one("curve", text)
         return found
 
+    @cached_property
+    def edition(self) -> str:
+        """Tell this state of the file from others, so that a page whose sliders are of another reads it anew."""
+        return blake2b(self.scenario.model_dump_json().encode(), digest_size=8).hexdigest()
+
     @property
     def curve_levers(self) -> tuple[str, ...]:
         """Name what a curve can run along: the rates first."""
@@ -113,6 +120,7 @@ class Look:
         """Tell the page what there is."""
         return {
             "scenario": self.scenario.name,
+            "edition": self.edition,
             "question": self.asks,
             "teaches": self.teaches,
             "levers": [_lever_json(lever) for lever in self.levers],

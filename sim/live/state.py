@@ -104,7 +104,7 @@ def number(name: str, text: str) -> float:
     if len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text):
         value = float(text)
         if math.isfinite(value):
-            return value
+            return value + 0.0  # no negative zero
     raise InputError.one(shown(name), f"must be a number, got {shown(text)}")
 
 

@@ -32,6 +32,14 @@ export function plain(value, digits = 3) {
   return value.toLocaleString("en-US", { maximumFractionDigits: Math.max(0, digits - 1 - size) });
 }
 
+const ONE = { nodes: "node", engineers: "engineer" };
+
+/** Write a number with its unit: 1 node, 2 nodes, cv 1. */
+export function amount(value, unit, digits = 3) {
+  const said = plain(value, digits);
+  return unit === "cv" ? `cv ${said}` : `${said} ${said === "1" ? (ONE[unit] ?? unit) : unit}`;
+}
+
 /** Choose round numbers between two ends: at most so many. */
 export function ticks(low, high, log, most) {
   if (log && high / low >= 2.5) {
@@ -300,7 +308,7 @@ function cheapest(add, chart, box, X, Y) {
     add("rect", {
       x: a,
       y: box.top - 12,
-      width: b - a - (k < order.length - 1 ? 2 : 0),
+      width: Math.max(1, b - a - (k < order.length - 1 ? 2 : 0)),
       height: 6,
       rx: 3,
       class: `ribbon p${series.slot}`,
@@ -331,7 +339,7 @@ function cheapest(add, chart, box, X, Y) {
 /** The chip that tells where the slider stands: its text, middle and half width; null where it is off the chart. */
 function chipped(chart, box, X) {
   if (chart.now < chart.low * 0.9999 || chart.now > chart.high * 1.0001) return null;
-  const text = `${plain(chart.now)} ${chart.unit}`,
+  const text = amount(chart.now, chart.unit),
     half = (text.length * LETTER) / 2 + 7;
   return { text, half, middle: Math.min(Math.max(X(chart.now), box.left + half - 40), box.right - half + 40) };
 }

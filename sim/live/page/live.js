@@ -3,7 +3,7 @@
 import { paintNumbers, paintPlans, paintVerdict, paintWarnings } from "./numbers.js";
 import { listen, measure, merged, paintCharts } from "./pictures.js";
 import { ask } from "./server.js";
-import { buildSliders, tellMoved } from "./sliders.js";
+import { buildSliders, reach, tellMoved } from "./sliders.js";
 import { live, position } from "./state.js";
 import { $, complain, later, make, planWord, put, putNamed, show, stored } from "./tools.js";
 
@@ -16,6 +16,7 @@ const page = crypto.getRandomValues(new Uint32Array(2)).join("");
 let first = ""; // the scenario that the page opens with
 let busy = null; // the question that is being answered
 let number = 0; // of the newest question
+let notice = null; // what the address said and no slider could take, until a slider is moved
 let movedAt = null; // when the first move that is not on the screen yet was made
 
 // --- questions and answers
@@ -38,8 +39,9 @@ async function question(paths) {
     const response = await ask("/api/answer", wanted, mine.cancel.signal);
     const found = await response.json();
     if (busy !== mine || found.scenario === undefined) return;
+    if (found.edition !== live.look.edition) return await anew();
     live.answer = { ...found, curve: merged(live.answer?.curve, found.curve) };
-    complain(null);
+    complain(notice);
     paint(since);
   } catch (error) {
     if (busy !== mine || error.name === "AbortError" || error.status === 409) return;
@@ -62,6 +64,7 @@ const sharpen = later(QUIET_MS, () => {
 /** A slider was moved. */
 function step() {
   movedAt ??= performance.now();
+  notice = null;
   remember();
   question(null);
 }
@@ -73,19 +76,32 @@ const address = () =>
 
 const remember = later(ADDRESS_MS, () => history.replaceState(null, "", address()));
 
-/** Go where the address says. */
+/** The scenario's file has changed since the page read it: read it anew, the sliders where they stand. */
+async function anew() {
+  history.replaceState(null, "", address());
+  live.look = null;
+  await arrive();
+  notice = ["The scenario's file has changed; it was read anew.", notice].filter(Boolean).join(" ");
+}
+
+/** Go where the address says; tell what of it no slider can take, for the numbers are not those it asks for. */
 async function arrive() {
   const said = new URLSearchParams(location.search);
   const wanted = said.get("scenario") ?? first;
   if (wanted !== live.scenario || !live.look) await open(wanted);
   if (!live.look) return;
   live.values.clear();
+  const wrong = [];
   for (const [name, text] of said) {
+    if (["scenario", "curve", "class"].includes(name)) continue;
     const lever = live.controls.get(name)?.lever;
-    const x = Number(text);
-    if (!lever || text.trim() === "" || !Number.isFinite(x)) continue;
-    if (x !== lever.value) live.values.set(name, Math.min(lever.high, Math.max(lever.low, x)));
+    const x = text.trim() === "" ? NaN : Number(text);
+    if (!lever) wrong.push(`${name}=${text} (no slider of this scenario)`);
+    else if (!(x >= lever.low && x <= lever.high) || (lever.whole && !Number.isInteger(x)))
+      wrong.push(`${name}=${text} (must be ${lever.whole ? "" : "a number "}${reach(lever)})`);
+    else if (x !== lever.value) live.values.set(name, x);
   }
+  notice = wrong.length ? `Left out of the address: ${wrong.join(", ")}.` : null;
   live.curve = live.look.curve_levers.includes(said.get("curve")) ? said.get("curve") : null;
   $("along").value = live.curve ?? live.look.curve_levers[0] ?? "";
   live.shown = Math.max(

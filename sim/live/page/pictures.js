@@ -1,11 +1,12 @@
 // The answer in pictures: what goes into the charts, what they say in words, and pointing at them.
 
-import { draw, MARKS, plain, svg } from "./chart.js";
+import { amount, draw, MARKS, plain, svg } from "./chart.js";
 import { live, ofClass, shown, slot } from "./state.js";
 import { $, planWord, put, show, value } from "./tools.js";
 
 const sizes = {};
 let scales = null; // of the cost chart as it was drawn last
+let drawn = null; // the curve in it
 let aimed = null; // where the pointer is over it, in its pixels
 
 /** Read the sizes of the charts before anything is written: read in between, each would lay out the page anew. */
@@ -47,6 +48,33 @@ function known(curve) {
   return { ...curve, x: pick(curve.x), cheapest: pick(curve.cheapest), plans: Object.fromEntries(plans) };
 }
 
+/** Put the position itself among the points of a curve, so that each line runs through the number that is shown of it. */
+function through(curve) {
+  const { x, now } = curve;
+  if (x.includes(now) || (curve.shortened ?? null) !== (live.answer.shortened ?? null)) return curve;
+  const place = x.filter((each) => each < now).length;
+  const put = (list, own) => list.toSpliced(place, 0, own);
+  const number = (found) => (typeof found === "number" ? found : value(found));
+  const plans = live.answer.plans.map(({ name, eligible, classes }) => [
+    name,
+    {
+      eligible: put(curve.plans[name].eligible, eligible),
+      classes: Object.fromEntries(
+        Object.entries(curve.plans[name].classes).map(([of, lists]) => {
+          const own = { ...classes?.[of]?.cost, wait_p95: classes?.[of]?.wait?.p95 };
+          return [of, Object.fromEntries(Object.entries(lists).map(([key, list]) => [key, put(list, number(own[key]))]))];
+        }),
+      ),
+    },
+  ]);
+  return {
+    ...curve,
+    x: put(x, now),
+    cheapest: put(curve.cheapest, live.answer.verdict.plan),
+    plans: Object.fromEntries(plans),
+  };
+}
+
 /** Where the cheapest plan changes along x: where the means cross, else between the two points. */
 function crossings(curve) {
   const found = [],
@@ -81,7 +109,7 @@ export function paintCharts() {
   const whole = live.answer.curve;
   show($("pictures"), whole !== null);
   if (whole === null) return;
-  const curve = known(whole);
+  const curve = (drawn = through(known(whole)));
   const what = shown();
   const common = {
     x: curve.x,
@@ -136,11 +164,11 @@ function tellCharts(cost, waits, found, common, curve) {
   const order = found.map((each) => `from about ${plain(each.x, 2)} ${planWord(each.to)}`);
   put(
     $("cost-text"),
-    `Chart of cost along ${common.label}. Median at ${plain(common.now)} ${common.unit}: ${here}. Cheapest: ${first ? planWord(first) : "none"}${order.length ? `, ${order.join(", ")}` : " everywhere"}. All numbers are in the tables below.`,
+    `Chart of cost along ${common.label}. Median at ${amount(common.now, common.unit)}: ${here}. Cheapest: ${first ? planWord(first) : "none"}${order.length ? `, ${order.join(", ")}` : " everywhere"}. All numbers are in the tables below.`,
   );
   put(
     $("wait-text"),
-    `Chart of waits along ${common.label}. At ${plain(common.now)} ${common.unit}: ${waits.map((each) => `${each.name} ${plain(each.here)}`).join(", ")}.`,
+    `Chart of waits along ${common.label}. At ${amount(common.now, common.unit)}: ${waits.map((each) => `${each.name} ${plain(each.here)}`).join(", ")}.`,
   );
 }
 
@@ -159,7 +187,7 @@ function point(event) {
 function aim() {
   $("aim")?.remove();
   if (aimed === null || !live.answer?.curve) return;
-  const { curve } = live.answer,
+  const curve = drawn,
     { X, box } = scales;
   const k = curve.x.reduce((best, x, j) => (Math.abs(X(x) - aimed) < Math.abs(X(curve.x[best]) - aimed) ? j : best), 0);
   const lines = live.answer.plans
@@ -177,7 +205,7 @@ function aim() {
     svg("rect", { x: left, y: top, width: wide, height: tall, rx: 8, class: "readout" }),
   );
   group.append(
-    svg("text", { x: left + 12, y: top + 18, class: "strong" }, `median at ${plain(curve.x[k])} ${curve.unit}`),
+    svg("text", { x: left + 12, y: top + 18, class: "strong" }, `median at ${amount(curve.x[k], curve.unit)}`),
   );
   lines.forEach(([name, y], row) => {
     const at = top + 38 + 20 * row;

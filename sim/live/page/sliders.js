@@ -1,6 +1,6 @@
 // The sliders of a scenario: one for each lever, with a box for the number beside it.
 
-import { plain, scale } from "./chart.js";
+import { amount, plain, scale } from "./chart.js";
 import { live } from "./state.js";
 import { $, make, put, show } from "./tools.js";
 
@@ -49,6 +49,10 @@ function positions(lever) {
   return { min: 0, max: STEPS, at, back: (place) => (place === home ? lever.value : inside(tidy(at.back(place)))) };
 }
 
+/** Where a slider can go, in words. */
+export const reach = ({ low, high, unit, whole }) =>
+  `${whole ? "a whole number " : ""}from ${plain(low)} to ${amount(high, unit)}`;
+
 /** The parts of a slider on the page. */
 function parts(lever, where) {
   const id = `lever-${lever.name}`;
@@ -82,7 +86,7 @@ function sliderControl(lever, moved) {
   const { hand, box, back, told, track, element } = parts(lever, where);
   const share = (x) => (where.at(x) - where.min) / (where.max - where.min || 1);
   track.style.setProperty("--today", share(lever.value));
-  const usual = `scenario: ${plain(lever.value, 4)} ${lever.unit} (${lever.basis})`;
+  const usual = `in the scenario: ${amount(lever.value, lever.unit, 4)}, ${lever.basis}`;
 
   const control = { lever, element };
   const now = () => live.values.get(lever.name) ?? lever.value;
@@ -93,7 +97,7 @@ function sliderControl(lever, moved) {
     box.removeAttribute("aria-invalid");
     put(told, usual);
     hand.style.setProperty("--at", share(x));
-    hand.setAttribute("aria-valuetext", `${plain(x)} ${lever.unit}`);
+    hand.setAttribute("aria-valuetext", amount(x, lever.unit));
     element.classList.toggle("moved", x !== lever.value);
     show(back, x !== lever.value);
   };
@@ -112,7 +116,7 @@ function sliderControl(lever, moved) {
     const x = lever.whole ? Math.round(box.valueAsNumber) : box.valueAsNumber;
     if (x >= lever.low && x <= lever.high) return control.move(x, box);
     box.setAttribute("aria-invalid", "true");
-    put(told, `from ${plain(lever.low)} to ${plain(lever.high)} ${lever.unit}`);
+    put(told, reach(lever));
   });
   box.addEventListener("change", () => control.refresh());
   back.addEventListener("click", () => {

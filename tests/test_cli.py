@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from refusals import ROOT, cli, flat, here
+from refusals import ROOT, cli, flat, here, refused
 from worlds import ARTICLE
 
 import sim
@@ -56,7 +56,10 @@ def test_init_alone_lists_every_shipped_scenario_with_its_lesson(tmp_path):
     names = {file.stem for file in (ROOT / "experiments" / "scenarios").glob("*.yaml")}
     assert set(re.findall(r"^([a-z0-9_]+): \S", out, flags=re.MULTILINE)) == names
     assert {"article", "startup_chat", "rag", "batch_scoring", "research_tunes", "agents"} < names
-    assert len(re.findall(r"^    It teaches: .{30,}\.$", out, flags=re.MULTILINE)) == len(names - {"starter"})
+    assert max(map(len, out.splitlines())) <= 80
+    lessons = re.findall(r"^    It teaches: (.*?)(?=\n\n|\Z)", out, flags=re.MULTILINE | re.DOTALL)
+    assert len(lessons) == len(names - {"starter"})
+    assert all(re.fullmatch(r".{30,}\.", lesson.strip(), flags=re.DOTALL) for lesson in lessons)
     assert not re.search(r"fleetecon (run|sweep) [a-z]", out)  # the commands of the comments are not part of a lesson
 
 
@@ -189,6 +192,35 @@ def test_usage_errors_exit_2(tmp_path):
         status, out, err = here("run", "a.yaml", flag, text, cwd=tmp_path)
         assert (status, out) == (2, "")
         assert re.match(rf"{flag}: must be one of .*, got '{text}'\n$", err)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sweep", "a.yaml"], r"fleetecon sweep: missing option '--vary'; `fleetecon sweep --help` tells"),
+        (["backtest", "a.yaml"], r"fleetecon backtest: missing option '--\w+'; "),
+        (["run"], r"fleetecon run: missing argument 'FILE'; "),
+        (["run", "a.yaml", "--rep", "3"], r"fleetecon run: no such option: --rep.*--reps"),
+        (["run", "a.yaml", "--reps"], r"fleetecon: option '--reps' requires an argument; "),
+        (["run", "a.yaml", "b.yaml"], r"fleetecon run: got unexpected extra argument"),
+        (["swep"], r"fleetecon: no such command 'swep'.*'sweep'\? `fleetecon --help` tells"),
+        (["--vary", "sweep"], r"fleetecon: no such option: --vary"),
+        (["fit", "worklod"], r"fleetecon fit: no such command 'worklod'"),
+    ],
+)
+def test_a_command_line_that_is_none_is_refused_in_one_line(words, said):
+    assert re.match(said, refused(*words))
+
+
+def test_no_verb_is_answered_with_the_help_page():
+    assert "Commands:\n  init " in "".join(here()[1:])
+
+
+def test_one_of_something_is_not_several(article):
+    short = here("run", article, "--reps=1", "--set=horizon_days=1")[1]
+    assert short.startswith("article: 1 day, 1 replication, seed 2023\n")
+    assert "interval over 1 replication." in short
+    assert "expected in 1 day\n" in here("check", article, "--set=horizon_days=1")[1]
 
 
 def test_help_names_every_verb():

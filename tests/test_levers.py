@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from studies import CHAT
+from studies import CHAT, RATE
 from worlds import ARTICLE, scenario
 
 from sim.faults import InputError
@@ -12,7 +12,10 @@ from sim.files import shipped
 from sim.scenario import as_values, load
 from sim.scenario.levers import levers, moved
 from sim.scenario.levers.names import settled
-from sim.study import run
+from sim.scenario.levers.places import in_place
+from sim.scenario.make import with_values
+from sim.search import break_even
+from sim.study import run, sweep
 from sim.units import TICKS_PER_HOUR, tick
 from sim.workload.arrivals import arrivals
 from sim.workload.streams import stream
@@ -26,6 +29,9 @@ HYBRID = {
         "staff": {"engineers": 2, "usd_per_year": 200_000},
     }
 }
+
+RESERVED_PRICE = "plans.reserved.held.p4d.usd_per_node_h"
+HIRED_PRICE = "plans.on_demand.hired.p4d.usd_per_node_h"
 
 
 def by_name(found) -> dict:
@@ -121,6 +127,32 @@ def test_a_moved_price_keeps_the_pace_of_the_offer():
                 other = moved(found, {lever.name: lever.high})
                 for name in lever.plans:
                     assert other.plans[name].api.pace == found.plans[name].api.pace
+
+
+def test_a_price_at_a_key_takes_the_place_of_the_books(article):
+    prices = [18.0, 30.0]
+    for name, key in (("p4d_reserved_price", RESERVED_PRICE), ("p4d_on_demand_price", HIRED_PRICE)):
+        for price, cell in zip(prices, sweep(article, {key: prices}, replications=1).cells, strict=True):
+            by_hand = {key: price, f"{key.rpartition('.')[0]}.rate": None}
+            with pytest.raises(InputError, match="must have exactly one of `rate`, `usd_per_node_h`"):
+                with_values(article, {key: price})
+            assert cell.at == {key: price}
+            plan = key.split(".")[1]
+            once = run(with_values(article, by_hand), replications=1).result
+            assert cell.result["plans"][plan]["bill_usd"] == once["plans"][plan]["bill_usd"]
+            assert cell.scenario.plans[plan] == moved(article, {name: price}).plans[plan]
+    (found,) = break_even(article, HIRED_PRICE, (15, 60), ["reserved", "on_demand"], replications=2).result["pairs"]
+    assert found["crossings"]
+
+
+def test_a_price_at_a_key_takes_the_place_of_the_offer_and_keeps_its_pace():
+    found = load(shipped("scenarios") / "article.yaml")
+    key = "plans.api.api.usd_per_million_tokens"
+    cell = sweep(found, {key: [16.0]}, replications=1).cells[0]
+    assert cell.scenario.plans["api"] == moved(found, {"openai_2023_08_price": 16.0}).plans["api"]
+    assert in_place(found, {key: 16.0, "plans.api.api.offer": "x"})["plans.api.api.offer"] == "x"
+    other = {RATE: 3, "plans.no.held.x.usd_per_node_h": 1}
+    assert in_place(found, other) == other
 
 
 def test_bursts_of_poisson_arrivals_have_the_cv_and_keep_the_rate(article):

@@ -1,14 +1,18 @@
 """The checks of the program, checked: they pass what is right and fail what is wrong."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import sim.verify.run
 from sim import fleet
 from sim.faults import InputError
 from sim.jobs import API, HELD, HIRED
+from sim.tables import verify_text
+from sim.tables.verification import verify_markdown
 from sim.units import NEVER
 from sim.verify import api_worlds, controls, elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
 from sim.verify.cases import read_cases, shipped
@@ -113,7 +117,8 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
     monkeypatch.setattr(api_worlds, "QUICK", 5)
     seen = []
     text = CASE + "- {id: later, not_covered: needs serving}\n"
-    found = verify(cases(tmp_path, text), quick=True, jobs=1, progress=lambda *done: seen.append(done))
+    monkeypatch.setattr(sim.verify.run, "shipped", lambda: [cases(tmp_path, text)])
+    found = verify(quick=True, jobs=1, progress=lambda *done: seen.append(done))
     contract = ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
     assert list(found["cases"][0]) == [*contract, "kind", "within", "most_relative_se"]
     assert (found["passed"], found["failed"]) == (4 + len(invariants.INVARIANTS) + len(controls.CONTROLS), 0)
@@ -127,6 +132,17 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
     assert found["rows_differing"] == 0
     assert seen[-1][0] == seen[-1][1]
     json.dumps(found, allow_nan=False)
+
+
+def test_own_cases_are_judged_alone(tmp_path):
+    seen = []
+    found = verify(cases(tmp_path, CASE), jobs=1, progress=lambda *done: seen.append(done))
+    assert (found["passed"], found["failed"], found["reference_rows"], seen) == (4, 0, 0, [(1, 1)])
+    assert found["invariants"] == found["controls"] == found["reference"] == []
+    assert verify_text(found).endswith("\n\n4 passed, 0 failed")
+    page = verify_markdown(found)
+    assert "**4 of 4 checks pass.** This is the full form." in page
+    assert re.findall("^## (.*)$", page, flags=re.MULTILINE) == ["Contents", "How large the errors are", "Theory cases"]
 
 
 # Case files

@@ -3,15 +3,47 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
-from sim.faults import FleetError
+from sim.faults import FleetError, InputError
 
+NAME: Final = "fleetecon"
 INTERRUPTED = 130
+_Found = TypeVar("_Found")
+_UsageError: Final[Any] = typer.BadParameter.__mro__[1]
+"""What is raised where an option is missing or unknown; typer names only its kind for a bad value."""
+
+
+class Verbs(TyperGroup):
+    """The verbs; a command line that cannot be one is refused in one line, as a value is."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what stands before the verb."""
+        return _in_one_line(super().parse_args, ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read what stands after the verb, and run it."""
+        return _in_one_line(super().invoke, ctx)
+
+
+def _in_one_line(step: Callable[..., _Found], *told: Any) -> _Found:
+    """Take a step; refuse in the words of this project what it says of the command line, but let a help page pass."""
+    try:
+        return step(*told)
+    except _UsageError as wrong:
+        text = str(wrong.format_message()).rstrip(".")
+        rest = " " if text.endswith("?") else "; "
+        if "\n" in text:
+            raise
+        name = NAME if wrong.ctx is None else wrong.ctx.command_path
+        raise InputError.one(name, f"{text[0].lower()}{text[1:]}{rest}`{name} --help` tells what it takes") from None
+
 
 app = typer.Typer(
+    cls=Verbs,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -43,7 +75,7 @@ def guarded(script: Callable[[], None]) -> None:
 def main() -> None:
     """Run the command line; refusals become lines on stderr and an exit status."""
     try:
-        app()
+        app(prog_name=NAME)  # however it was begun
     except FleetError as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(2)

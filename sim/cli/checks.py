@@ -16,9 +16,7 @@ _Format = Annotated[str, typer.Option("--format", help="text, json, csv, or mark
 
 @app.command()
 def verify(
-    cases: Annotated[
-        Path | None, typer.Option("--cases", help="Your own cases instead of the shipped ones.", metavar="FILE")
-    ] = None,
+    cases: Annotated[Path | None, typer.Option("--cases", help="Your own cases, judged alone.", metavar="FILE")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With wider standard errors, in about a minute.")] = False,
     jobs: Jobs = "auto",
     format_: _Format = "text",

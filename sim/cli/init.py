@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sim.cli.app import app
-from sim.cli.output import say
+from sim.cli.output import say, tell
 from sim.faults import InputError
 from sim.files import lesson, shipped_scenarios, write
 
@@ -23,7 +23,9 @@ def init(
 ) -> None:
     """Write NAME.yaml: a copy of a shipped scenario, or the commented starter under a new name."""
     if name is None:
-        say(catalog())
+        from sim.tables import Text
+
+        tell([Text(catalog(), "list")])
         return
     if not re.fullmatch(r"[a-z0-9_]{1,60}", name):
         raise InputError.one("NAME", f"must be a slug of a-z, 0-9 and _, at most 60 long, got {name[:80]!r}")

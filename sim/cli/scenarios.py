@@ -47,7 +47,7 @@ def check(file: File, settings: Settings = None) -> None:
     from sim.study.compare import serving_load
     from sim.study.compare import warnings as warned
     from sim.study.simulate import Experiment
-    from sim.tables import Text, inputs_text, title, warnings
+    from sim.tables import Text, counted, inputs_text, percent, title, warnings
 
     experiment = Experiment.of(scenario, 0)
     load = scenario.offered_gpus
@@ -60,9 +60,9 @@ def check(file: File, settings: Settings = None) -> None:
     for name, plan in scenario.plans.items():
         for group_name, group in plan.serving.items():
             carried = serving_load(scenario, plan, group_name)
-            share = "" if carried is None else f", load about {carried:.3g} of what they can carry"
+            share = "" if carried is None else f", load about {percent(carried)} of what they can carry"
             lines.append(f"plan `{name}`, `{group_name}`: {group.replicas} replica{'s' * (group.replicas != 1)}{share}")
-    expected = f"{experiment.jobs_expected:,.6g} jobs and requests expected in {scenario.horizon_days:g} days"
+    expected = f"{experiment.jobs_expected:,.6g} jobs and requests expected in {counted(scenario.horizon_days, 'day')}"
     rests = f"the numbers rest on:\n{inputs_text(scenario.inputs())}"
     first = title(f"{file}: good; {expected}")
     tell([first, Text("\n".join(lines)), Text(rests), *warnings(warned(experiment, 1000))])
@@ -149,7 +149,7 @@ def sweep(
     from sim import study
     from sim.manifest import claim
     from sim.study.grid import check_cells, is_number, seconds_expected
-    from sim.tables import sweep_blocks, sweep_csv
+    from sim.tables import counted, sweep_blocks, sweep_csv
 
     replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
     threads = thread_count(jobs)
@@ -164,8 +164,8 @@ def sweep(
     cells = check_cells(varied, seconds)
     if out is not None:
         claim(output_folder(out), scenario, varied)
-    told = f"{cells} cells x {len(scenario.plans)} plans x {replications} replications, about {seconds(cells):.0f} s"
-    sys.stderr.write(f"{told}\n")
+    sizes = ((cells, "cell"), (len(scenario.plans), "plan"), (replications, "replication"))
+    sys.stderr.write(f"{' x '.join(counted(*each) for each in sizes)}, about {seconds(cells):.0f} s\n")
     grid = study.sweep(
         scenario,
         varied,

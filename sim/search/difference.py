@@ -18,6 +18,7 @@ import numpy as np
 from sim.estimate import Estimate, mean
 from sim.faults import InputError
 from sim.scenario import Scenario
+from sim.scenario.levers.places import in_place
 from sim.scenario.make import with_values
 from sim.study.compare import difference, overload
 from sim.study.fitness import why_unfit
@@ -83,7 +84,7 @@ def is_whole(scenario: Scenario, key: str, low: float, high: float, flag: str) -
 def placed(scenario: Scenario, key: str, value: float, flag: str) -> Scenario:
     """Give a scenario a value at a key."""
     number = int(value) if value == round(value) and abs(value) < 1e15 else value
-    found = with_values(scenario.certain, {key: number}, flag)
+    found = with_values(scenario.certain, in_place(scenario, {key: number}), flag)
     if (list(found.plans), list(found.workload)) != (list(scenario.plans), list(scenario.workload)):
         raise InputError.one(flag, f"must be about a key of plans and classes that exist, got {key}")
     return found

@@ -11,6 +11,7 @@ import numpy as np
 from sim.estimate import Estimate, jackknife
 from sim.faults import InputError
 from sim.scenario import Scenario, Tree, as_values, build, with_settings
+from sim.scenario.levers.places import in_place
 from sim.study.compare import difference
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json, result
@@ -132,7 +133,7 @@ def cells_of(
         raise InputError.one("--vary", f"{twice[0]} must have different values, got one of them twice")
     cells = []
     for point in points(vary):
-        tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag="--vary"), point)
+        tree = with_settings(Tree(as_values(scenario), file=scenario.name, flag="--vary"), in_place(scenario, point))
         # the ends of uncertain numbers were judged when the scenario was read, but for those that a cell states itself
         cell = build(tree, scenario.folder, ends=any(isinstance(value, dict) for value in point.values()))
         if (list(cell.plans), list(cell.workload)) != (list(scenario.plans), list(scenario.workload)):

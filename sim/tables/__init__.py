@@ -33,7 +33,7 @@ from sim.tables.study import study_blocks, study_text, verdict
 from sim.tables.sweep import break_even_text, sweep_blocks, sweep_text
 from sim.tables.turning import turning_blocks, turning_csv, turning_text
 from sim.tables.verify import verify_blocks, verify_text
-from sim.tables.words import inputs_text, number, percent, with_interval
+from sim.tables.words import counted, inputs_text, number, percent, with_interval
 
 __all__ = [
     "BACKTEST_HEAD",
@@ -51,6 +51,7 @@ __all__ = [
     "break_even_csv",
     "break_even_table",
     "break_even_text",
+    "counted",
     "decision_blocks",
     "decision_csv",
     "decision_text",

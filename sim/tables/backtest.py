@@ -6,7 +6,7 @@ from typing import Any
 from sim.estimate import Estimate
 from sim.tables.blocks import Block, Text, note, table, title
 from sim.tables.plain import plain
-from sim.tables.words import Json, number
+from sim.tables.words import Json, counted, number
 
 BACKTEST_HEAD = (
     "part",
@@ -51,7 +51,7 @@ def backtest_text(result: Json) -> str:
 def backtest_blocks(result: Json) -> list[Block]:
     """Tell a backtest: lines compared, what only one side has, and that all adds up."""
     head = f"{result['scenario']}, plan `{result['plan']}`, {result['month']}: {result['cost']} cost, "
-    head += f"{result['replications']} replications, seed {result['seed']}"
+    head += f"{counted(result['replications'], 'replication')}, seed {result['seed']}"
     rows = [_shown(line, each) for line, each in result["lines"].items() if _is_told(each)]
     rows.append(_shown("together", result["compared"]))
     words = note(_WORDS.format(confidence=100 * result["confidence"]))

@@ -6,7 +6,7 @@ from typing import Any
 from sim.tables.blocks import Block, Text, listed, note, table, title, warnings
 from sim.tables.plain import plain
 from sim.tables.rows import as_csv
-from sim.tables.words import Json, Row, number, percent, short_keys, with_interval
+from sim.tables.words import Json, Row, counted, number, percent, short_keys, with_interval
 
 _DEFINITIONS = """\
 USD more: its bill above the one of the setting found, on the same sample paths. Levels: p95 of wait is over jobs that \
@@ -44,8 +44,8 @@ def size_blocks(result: Json) -> list[Block]:
 
 def _finding(result: Json) -> Iterator[Block]:
     """Say which setting it is, or that none does the work, and how sure that is."""
-    days, count = result["horizon_days"], result["replications"]
-    head = f"{result['scenario']}, plan `{result['plan']}`: {days:g} days, {count} replications, seed {result['seed']}"
+    days, count = counted(result["horizon_days"], "day"), counted(result["replications"], "replication")
+    head = f"{result['scenario']}, plan `{result['plan']}`: {days}, {count}, seed {result['seed']}"
     yield title(head)
     bounds = ", ".join(f"{_short(key, result)} {_bounds(each)}" for key, each in result["choices"].items())
     bill = with_interval(result["bill_usd"])

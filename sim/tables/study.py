@@ -11,7 +11,7 @@ from sim.tables.nodes import nodes_blocks
 from sim.tables.plain import plain
 from sim.tables.precision import precision_blocks
 from sim.tables.sparks import spans
-from sim.tables.words import Json, number, percent, with_interval
+from sim.tables.words import Json, counted, number, percent, with_interval
 
 _SHARED = {
     "gpu_time": "the bill over all jobs; percentiles over jobs, idle time and staff shared by GPU time within",
@@ -28,7 +28,7 @@ Utilization of replicas: time with at least one request running; load: share of 
 _DEFINITIONS = """\
 Utilization: of paid GPU time. Idle: GPUs without a job, held or hired, with boots and rounding.
 Cheapest on: share of sample paths on which the plan has the lowest bill of all that do the same work.
-Brackets: {confidence:g} % interval over {replications} replications."""
+Brackets: {confidence:g} % interval over {replications}."""
 _OF_BILL = {"platform": "the cost of the requests without idle time, staff and overhead"}
 
 
@@ -40,10 +40,8 @@ def study_text(result: Json) -> str:
 def study_blocks(result: Json) -> list[Block]:
     """Tell a run: the verdict, the bills, a table or two a job class, the bill's percentiles, what to beware of."""
     plans = result["plans"]
-    first = title(
-        f"{result['scenario']}: {result['horizon_days']:g} days, {result['replications']} replications, "
-        f"seed {result['seed']}"
-    )
+    days, paths = counted(result["horizon_days"], "day"), counted(result["replications"], "replication")
+    first = title(f"{result['scenario']}: {days}, {paths}, seed {result['seed']}")
     parts: list[Block] = [first, Text(verdict(result), "verdict"), _bills(result)]
     for class_name in next(iter(plans.values()))["classes"]:
         parts += _class(result, class_name)
@@ -117,7 +115,9 @@ def _definitions(result: Json) -> Iterator[str]:
         yield _OF_TOKENS.format(cost=_OF_BILL.get(result["allocation"]["rule"], "the fully loaded bill"))
     if "fine_tune" in kinds:
         yield _OF_JOBS.format(cost=cost_rule(result))
-    yield _DEFINITIONS.format(confidence=100 * result["confidence"], replications=result["replications"])
+    yield _DEFINITIONS.format(
+        confidence=100 * result["confidence"], replications=counted(result["replications"], "replication")
+    )
 
 
 def _serving_lines(plans: Json) -> list[Block]:
@@ -137,9 +137,9 @@ def cost_rule(result: Json) -> str:
     """Say what the cost of a job holds, and the windows it is shared out in: the counted time, divided equally."""
     if (rule := result["allocation"]["rule"]) == "platform":
         return _SHARED[rule]
-    counted = result["horizon_days"] - result["warm_up_days"]
-    count = max(1, round(counted / result["allocation"]["window_days"]))
-    return f"{_SHARED[rule]} {count} window{'s' * (count > 1)} of {counted / count:.4g} days"
+    days = result["horizon_days"] - result["warm_up_days"]
+    count = max(1, round(days / result["allocation"]["window_days"]))
+    return f"{_SHARED[rule]} {counted(count, 'window')} of {counted(float(f'{days / count:.4g}'), 'day')}"
 
 
 def _bill_percentiles(result: Json) -> Iterator[Block]:

@@ -27,11 +27,13 @@ _VERIFY: Final = """\
 Does the program compute what it says it computes? This page is the output of
 `fleetecon verify{quick} --format markdown`.
 
-**{passed:,} of {all:,} checks pass. {rows:,} rows of random worlds were compared between the compiled kernels and the
-independent SimPy simulation; {differing:,} differ.** {form}
+**{passed:,} of {all:,} checks pass.{compared}** {form}
 
 Whether simulation agrees with what was measured on machines is the matter of [validation](validation.md).
 """
+_COMPARED: Final = """ \
+{rows:,} rows of random worlds were compared between the compiled kernels and the
+independent SimPy simulation; {differing:,} differ."""
 _FORMS: Final = {
     False: "This is the full form.",
     True: "This is the short form (`--quick`): fewer replications, wider standard errors, fewer random worlds. "
@@ -52,19 +54,19 @@ held to its value:
 
 def verify_markdown(found: Json) -> str:
     """Write what a verification found as a page."""
+    worlds, always, planted = found["reference"], found["invariants"], found["controls"]
     chapters = {
         "How large the errors are": _errors(found["cases"]),
-        "Kernels against SimPy": _worlds(found["reference"]),
-        "What must always hold": _invariants(found["invariants"]),
-        "Negative controls": _controls(found["controls"]),
+        "Kernels against SimPy": _worlds(worlds) if worlds else "",
+        "What must always hold": _invariants(always) if always else "",
+        "Negative controls": _controls(planted) if planted else "",
         "Not covered": "\n".join(f"- {prose(each['id'])}: {prose(each['reason'])}" for each in found["not_covered"]),
     }
     head = _VERIFY.format(
         quick=" --quick" * found["quick"],
         passed=found["passed"],
         all=found["passed"] + found["failed"],
-        rows=found["reference_rows"],
-        differing=found["rows_differing"],
+        compared=_COMPARED.format(rows=found["reference_rows"], differing=found["rows_differing"]) if worlds else "",
         form=_FORMS[found["quick"]],
     )
     told = {each["id"]: each for each in found["theory"]}

@@ -41,7 +41,8 @@ def verify_blocks(found: Json) -> list[Block]:
         for entry in found.get("invariants", [])
     ]
     lines += [f"{'pass' if each['pass'] else 'FAIL'}: {each['name']} (control)" for each in found.get("controls", [])]
-    lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
+    if found["reference"]:
+        lines.append(f"SimPy reference: {found['reference_rows']:,} rows compared, {found['rows_differing']} differ")
     counts = Text(f"{found['passed']} passed, {found['failed']} failed", "warning" if found["failed"] else "verdict")
     told: list[Block] = [table(head, rows, "wwnnnnw", best=failed)] if rows else []
     return [*told, *listed(lines), counts]

@@ -59,6 +59,7 @@ def inputs_text(inputs: Sequence[Input]) -> str:
     return "\n".join(lines)
 
 
-def counted(number: int, word: str) -> str:
-    """Write so many of something."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
+def counted(number: float, word: str) -> str:
+    """Write so many of something: ``1 day``, ``0.5 days``, ``1,000 jobs``."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {word}{'s' * (number != 1)}"

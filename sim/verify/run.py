@@ -88,7 +88,7 @@ def verify(
     Parameters
     ----------
     cases : path, optional
-        A file of cases; without it those that are shipped.
+        A file of cases, which are then judged alone; without it those that are shipped, and all else that is checked.
     quick : bool
         Whether to run the short form: fewer replications, less precision asked for, fewer random worlds.
     jobs : int
@@ -110,8 +110,9 @@ def verify(
     """
     found = read_cases([cases] if cases is not None else shipped())
     check_all(found.cases)
-    steps = _comparisons(quick)
-    total = len(steps) + len(INVARIANTS) + len(CONTROLS) + len(found.cases)
+    steps = _comparisons(quick) if cases is None else []
+    always, planted = (INVARIANTS, CONTROLS) if cases is None else ((), ())
+    total = len(steps) + len(always) + len(planted) + len(found.cases)
     done = itertools.count(1)
 
     def each(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
@@ -129,7 +130,7 @@ def verify(
         case.id: row for group, part in zip(groups, rows, strict=True) for case, row in zip(group, part, strict=True)
     }
     compared = each(lambda step: step.compare(step.numbers), steps)
-    invariants, controls = each(run_invariant, INVARIANTS), each(run_control, CONTROLS)
+    invariants, controls = each(run_invariant, always), each(run_control, planted)
     table = [row for case in found.cases for row in by_id[case.id]]
     verdicts = [row["pass"] for row in (*table, *invariants, *controls)]
     return {

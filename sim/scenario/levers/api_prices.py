@@ -58,12 +58,12 @@ def _training(scenario: Scenario) -> Iterator[Draft]:
             told.basis,
             tuple(f"plans.{each}.api.{key}" for each, _ in places),
             plans_of(places),
-            partial(_training_settings, places=places, key=key),
+            partial(training_settings, places=places, key=key),
             log=True,
         )
 
 
-def _training_settings(new: float, places: list[tuple[str, Api]], key: str) -> Settings:
+def training_settings(new: float, places: list[tuple[str, Api]], key: str) -> Settings:
     """Put a price of training in the place of the offer's or the stated one; the offer's pace is kept."""
     found: Settings = {}
     for plan, api in places:

@@ -48,7 +48,7 @@ def node_levers(scenario: Scenario) -> Iterator[Draft]:
             told.basis,
             tuple(f"plans.{each}.{way}.{place}.{key}" for each, (way, place, _) in places),
             plans_of(places),
-            partial(_settings, places=places),
+            partial(node_settings, places=places),
             log=True,
         )
 
@@ -79,7 +79,7 @@ def _called(plan: str, name: str, group: Bought, owned: bool) -> tuple[tuple[str
     return names, labels
 
 
-def _settings(new: float, places: list[_Group]) -> Settings:
+def node_settings(new: float, places: list[_Group]) -> Settings:
     """Put a price in the place of the book's or the stated one; what the name of a rate said besides is kept."""
     found: Settings = {}
     for plan, (way, name, group) in places:

@@ -17,13 +17,12 @@ from sim.live.look import look as look
 from sim.live.shown import COSTS, Json, plan_part, plan_point
 from sim.scenario import Scenario
 from sim.scenario.levers import Lever
+from sim.search.effort import beginning, shortened
 from sim.study.compare import cut_short, lopsided, probability_cheapest, warnings
 from sim.study.simulate import Outcome
 from sim.tables.study import verdict
-from sim.units import HOURS_PER_DAY
 
 _THOUSAND: Final = 1000.0
-_WARM_PART: Final = 0.2
 
 
 def answer(
@@ -82,7 +81,7 @@ def answer(
         "seed": look.seed,
         "hash": _digest(here.world, *(price for _, price in here.plans.values())),
         "horizon_days": float(here.scenario.horizon_days),
-        "shortened": _said(scenario, here.scenario),
+        "shortened": shortened(scenario, here.scenario),
         "values": {each.name: differing.get(each.name, each.value) for each in look.levers},
         "verdict": _verdict(told, turn.paths),
         "classes": classes_json(scenario),
@@ -106,7 +105,7 @@ def _round(whole: Cell, paths: int | None) -> Round:
 
 def _beginning(look: Look, whole: Cell, share: float) -> Cell:
     """Make the beginning of a scenario's horizon ready, or all of it."""
-    return whole if share == 1 else _cell(look, _shortened(whole.scenario, share))
+    return whole if share == 1 else _cell(look, beginning(whole.scenario, share))
 
 
 def _part(cell: Cell, plan: str, outcome: Outcome, paths: int, look: Look) -> Json:
@@ -130,28 +129,6 @@ def _ranked(scenario: Scenario, parts: Json, outcomes: Mapping[str, Outcome], se
             "probability_cheapest": probability_cheapest(bills, eligible, confidence),
         },
     }
-
-
-def _shortened(scenario: Scenario, share: float) -> Scenario:
-    """Take the beginning of a scenario's horizon, of two digits in hours; at most a fifth of it is not counted."""
-    hours = float(f"{scenario.horizon_hours * share:.1e}")
-    days = hours / HOURS_PER_DAY
-    warm = min(float(scenario.warm_up_days), _WARM_PART * days)
-    return scenario.model_copy(update={"horizon_days": days, "warm_up_days": warm})
-
-
-def _said(whole: Scenario, part: Scenario) -> str | None:
-    """Say how much of the horizon was looked at; nothing where it was all of it."""
-    if part.horizon_days == whole.horizon_days:
-        return None
-    return f"first {_span(part.horizon_hours)} of {_span(whole.horizon_hours)}"
-
-
-def _span(hours: float) -> str:
-    """Tell a length of time in the unit that suits it."""
-    if hours < 2:
-        return f"{hours * 60:.3g} min"
-    return f"{hours:.3g} h" if hours < 48 else f"{hours / HOURS_PER_DAY:.4g} days"
 
 
 def _verdict(told: Json, paths: int) -> Json:
@@ -233,7 +210,7 @@ def _curve(look: Look, lever: Lever, differing: Mapping[str, float], turn: Round
         "x": places,
         "now": now,
         "paths": counts,
-        "shortened": _said(look.scenario, cells[0].scenario),
+        "shortened": shortened(look.scenario, cells[0].scenario),
         "id": _digest(*(cell.charged(name) for cell in cells for name in cell.plans)),
         "plans": {name: _line(name, cells[0].scenario, found) for name in cells[0].scenario.plans},
         "cheapest": [_cheapest(point) for point in found],

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from sim.decision import Decided, decide
 from sim.decision.matters import Mattered, matters
-from sim.report.swept import Vary, arrival_rate
+from sim.report.swept import Vary, arrival_rate, to_sweep
 from sim.report.swept import replications as default_replications
 from sim.scenario import Scenario
 from sim.scenario.decision_misfits import completed
+from sim.search.effort import shortened
 from sim.search.turning import Turn, turning_points, turning_result
 from sim.study import Grid, Study, run, sweep
 from sim.study.study import Progress, chosen_seed
@@ -20,6 +21,8 @@ _REPLICATIONS = 4
 """Of each future."""
 _OF_TURNS = 20
 """Replications that the search for turning points begins with, at most."""
+_MOST_OF_TURNS = 24e6
+"""Work of that search, in microseconds as ``sim.search.effort`` estimates them."""
 
 Teller = Callable[[str], Progress | None]
 """From what is being done to who is told how far it is."""
@@ -58,6 +61,11 @@ class Findings:
         return self.study.scenario
 
     @property
+    def swept_over(self) -> str | None:
+        """Over how much of the horizon the sweep goes; None where it is all of it."""
+        return None if self.grid is None else shortened(self.scenario, self.grid.scenario)
+
+    @property
     def turning(self) -> dict[str, Any]:
         """The turning points by the keys of the JSON contract."""
         return turning_result(self.study, self.turns, min(_OF_TURNS, self.study.replications))
@@ -93,7 +101,8 @@ def gather(
     vary : mapping, optional
         One dotted key with its values; the arrival rate of the first class if not given.
     replications : int, optional
-        Of the run and of each value of the sweep; as many as ``replications`` of ``swept`` says if not given.
+        Of the run and of each value of the sweep; if not given as many as ``swept`` says, which may be fewer in the
+        sweep. What is too much work for a report is swept over the beginning of the horizon.
     seed, jobs, engine
         As of ``run``.
     futures : int
@@ -110,8 +119,12 @@ def gather(
     varied = {key: list(values) for key, values in (arrival_rate(scenario) if vary is None else vary).items()}
     count = default_replications(scenario) if replications is None else replications
     study = run(scenario, count, *how, progress=tell("replications, in pieces"))
-    grid = sweep(scenario, varied, count, *how, progress=tell("values of the sweep")) if varied else None
-    turns = turning_points(study, None, min(_OF_TURNS, count), jobs, tell("turning points, by number moved"))
+    grid = None
+    if varied:
+        swept, fitting = to_sweep(scenario, varied)
+        grid = sweep(swept, varied, replications or fitting, *how, progress=tell("values of the sweep"))
+    told = tell("turning points, by number moved")
+    turns = turning_points(study, None, min(_OF_TURNS, count), jobs, told, _MOST_OF_TURNS)
     decides = undecided(scenario) is None
     mattered = matters(scenario, (), futures, _REPLICATIONS, 0, *how, tell) if decides and scenario.uncertain else None
     decided = None if mattered is None else mattered.decided

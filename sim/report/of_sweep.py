@@ -13,7 +13,7 @@ from sim.study.grid import is_number
 Json = dict[str, Any]
 
 
-def sweep_table(grid: Grid, job_class: str) -> Table:
+def sweep_table(grid: Grid, job_class: str, over: str | None = None) -> Table:
     """Lay out what the chart of percentiles draws: a row a value and plan."""
     key = next(iter(grid.vary))
     jobs, unit = priced_by(grid.scenario, job_class)
@@ -21,7 +21,7 @@ def sweep_table(grid: Grid, job_class: str) -> Table:
     name = key_words(grid.scenario, key)[0]
     head = ["", "Plan", "p5", "p50", "p95", "mean", "wait, h: mean", "p95", "cheapest on"]
     caption = f"USD per {unit}, fully loaded, and wait, by {name}"
-    return table("sweep", caption, [name, *head[1:]], rows, texts=2)
+    return table("sweep", caption, [name, *head[1:]], rows, texts=2, note=_over(over).strip())
 
 
 def _rows(at: Any, result: Json, job_class: str, jobs: float) -> Iterator[list[Cell]]:
@@ -44,7 +44,11 @@ def place(value: Any) -> str:
     return plain(float(value)) if is_number(value) else str(value)
 
 
-def break_evens(grid: Grid) -> Table:
+def _over(over: str | None) -> str:
+    return "" if over is None else f" Swept over the {over} alone, from empty queues on."
+
+
+def break_evens(grid: Grid, over: str | None = None) -> Table:
     """Lay out for every pair of plans where they cost the same, or why they nowhere do."""
     key = next(iter(grid.vary))
     sweep = Sweep.of(grid)
@@ -54,7 +58,8 @@ def break_evens(grid: Grid) -> Table:
         f"Where two plans cost the same, by {key_words(grid.scenario, key)[0]}",
         ["Plans", "Equal at", "What that says"],
         rows,
-        note="On straight lines between the values swept. Where a plan does not do the work it is not compared.",
+        note="On straight lines between the values swept. Where a plan does not do the work it is not compared."
+        + _over(over),
         last=True,
     )
 

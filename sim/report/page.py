@@ -106,7 +106,7 @@ def _pictures(found: Findings) -> Any:
     result, first = found.study.result, next(iter(found.scenario.workload))
     if found.grid is not None and _numbers(found):
         along = key_words(found.scenario, next(iter(found.vary)))[0]
-        drawn, numbers = charts.cost_percentiles(found.grid), of_sweep.sweep_table(found.grid, first)
+        drawn, numbers = charts.cost_percentiles(found.grid), of_sweep.sweep_table(found.grid, first, found.swept_over)
         yield picture("along", f"Cost and wait by {along}", drawn, numbers)
     drawn = charts.cost_distribution(found.study)
     yield picture("spread", "How costs differ from job to job", drawn, of_study.costs(result, first))
@@ -117,7 +117,9 @@ def _pictures(found: Findings) -> Any:
 
 def _break_even(found: Findings) -> Any:
     several = len(found.scenario.plans) > 1
-    return of_sweep.break_evens(found.grid) if found.grid is not None and _numbers(found) and several else None
+    if found.grid is None or not _numbers(found) or not several:
+        return None
+    return of_sweep.break_evens(found.grid, found.swept_over)
 
 
 def _decision(found: Findings) -> dict[str, Any] | None:

@@ -1,13 +1,14 @@
 """What a report does unless it is told: which number it sweeps, and how many replications it runs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from sim.scenario import Scenario
 from sim.scenario.levers import levers
-from sim.study.simulate import Experiment
+from sim.scenario.make import with_values
+from sim.search.effort import SHARES, Effort, beginning, first_share
 from sim.study.waits import waits_for_ever
 
 Vary = Mapping[str, Sequence[Any]]
@@ -16,7 +17,8 @@ _DOWN, _ROOM = 12.0, 0.96
 """How many times lower; the share of a plan's capacity up to which its queue is looked at."""
 _UP, _EACH_SIDE, _UP_SERVING, _EACH_SIDE_SERVING = 6.0, 6, 4.0, 3
 """How many times higher, and values on each side; less where requests are served, for that takes longer."""
-_MOST_REQUESTS: Final = 400_000
+_MOST_OF_A_PLAN, _MOST_OF_A_SWEEP = 400_000.0, 24e6
+"""Work of a run under one plan, where requests are served, and of a sweep under all; in microseconds."""
 _REPLICATIONS, _FEWEST = 200, 5
 
 
@@ -47,7 +49,23 @@ def replications(scenario: Scenario) -> int:
     """Choose how many replications a report runs: 200, and fewer where many requests are served in each."""
     if not scenario.chats:
         return _REPLICATIONS
-    return int(min(_REPLICATIONS, max(_FEWEST, _MOST_REQUESTS / max(1.0, Experiment.of(scenario, 0).jobs_expected))))
+    return int(min(_REPLICATIONS, max(_FEWEST, _MOST_OF_A_PLAN / max(1.0, Effort.of(scenario).work()))))
+
+
+def to_sweep(scenario: Scenario, vary: Vary) -> tuple[Scenario, int]:
+    """Choose over how much of the horizon a sweep goes, and with how many replications.
+
+    The horizon is the longest over which a few replications at all values are no more work than a report may take.
+    """
+    ((key, values),) = vary.items()
+    efforts = [Effort.of(with_values(scenario, {key: value})) for value in values]
+
+    def work(share: float) -> float:
+        return len(scenario.plans) * sum(each.work(share) for each in efforts)
+
+    share = first_share(lambda share: _FEWEST * work(share), _MOST_OF_A_SWEEP) or SHARES[-1]
+    count = int(min(replications(scenario), max(_FEWEST, _MOST_OF_A_SWEEP / max(1.0, work(share)))))
+    return beginning(scenario, share), count
 
 
 def _most(scenario: Scenario) -> float:

@@ -50,8 +50,9 @@ def turning_finding(turns: Sequence[Turn], best: str | None) -> str:
     times, nearest = min(known, key=lambda each: each[0])
     lever, beyond = nearest.lever, "another plan" if nearest.to is None else plan_word(nearest.to)
     moves, than = ("rises", "as much") if nearest.side == "up" else ("falls", "less")
+    over = "" if nearest.over is None else f", over {nearest.over}"
     at = f"{plain(float(nearest.at.value or 0.0))} {lever.unit}, {plain(times)} times {than}"
-    return sentence(f"{plan_word(best)} stays the cheapest until {lever.label} {moves} to {at}; then {beyond} is")
+    return sentence(f"{plan_word(best)} stays the cheapest until {lever.label} {moves} to {at}; then {beyond} is{over}")
 
 
 def turning_table(turns: Sequence[Turn]) -> Table:
@@ -62,7 +63,8 @@ def turning_table(turns: Sequence[Turn]) -> Table:
         ("What is moved", "Way", "Stated", "Unit", "Label", "Turns at", "Times", "What happens there"),
         [_row(each) for each in sorted(turns, key=lambda each: each.at.value is None)],
         note="Turns at: where the mean bills are the same; small type: its interval. Label: what the stated value "
-        "rests on. Every number is moved alone, within a range that is worth looking at.",
+        "rests on. Every number is moved alone, within a range that is worth looking at. What takes long is looked at "
+        "over the beginning of the horizon, or not at all, and that is said.",
         texts=5,
         last=True,
     )
@@ -75,10 +77,11 @@ def _row(turn: Turn) -> list[Cell]:
 
 
 def _after(turn: Turn) -> str:
-    """Say who is the cheapest beyond a turning point, or why there is none."""
+    """Say who is the cheapest beyond a turning point, or why there is none; and what was looked at."""
+    said = turn.reason or f"`{turn.to}` is the cheapest beyond"
     if turn.at.value is None:
-        return sentence(turn.reason or f"nothing changes from {short(turn.lever.low)} to {short(turn.lever.high)}")
-    return sentence(turn.reason or f"`{turn.to}` is the cheapest beyond")
+        said = turn.reason or f"nothing changes from {short(turn.lever.low)} to {short(turn.lever.high)}"
+    return sentence(said if turn.over is None else f"{said} (looked at over {turn.over})")
 
 
 def _stated(turn: Turn) -> str:

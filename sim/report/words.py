@@ -83,8 +83,25 @@ def method(found: Findings) -> list[str]:
         if result["warm_up_days"]
         else f"The run has {result['replications']:,} replications of {result['horizon_days']:g} days"
     )
-    sweep = "" if found.grid is None else f"; the sweep runs as many at each of {len(found.grid.cells)} values"
-    return [*_METHOD, f"{size}{sweep}. Intervals are of {100 * result['confidence']:g} %."]
+    return [*_METHOD, f"{size}{_sweep(found)}. Intervals are of {100 * result['confidence']:g} %.", *_beginnings(found)]
+
+
+def _sweep(found: Findings) -> str:
+    """Say how many replications the sweep has."""
+    if found.grid is None:
+        return ""
+    own, swept = found.study.replications, found.grid.cells[0].result["replications"]
+    return f"; the sweep runs {'as many' if own == swept else f'{swept:,}'} at each of {len(found.grid.cells)} values"
+
+
+def _beginnings(found: Findings) -> list[str]:
+    """Say what was looked at over the beginning of the horizon alone."""
+    told = [] if found.swept_over is None else [f"the sweep goes over the {found.swept_over}"]
+    over = dict.fromkeys(turn.over for turn in found.turns if turn.over is not None)
+    told += [f"some turning points were looked at over {' and '.join(over)}"] if over else []
+    if not told:
+        return []
+    return [f"So that this page takes a minute and not hours, {'; '.join(told)}, from empty queues on."]
 
 
 def limits(found: Findings) -> list[str]:

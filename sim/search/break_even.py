@@ -10,7 +10,9 @@ from sim.faults import InputError, nearest
 from sim.scenario import Scenario, as_values
 from sim.search.crossing import Rules
 from sim.search.difference import Along, is_whole
+from sim.search.effort import Effort
 from sim.search.pairs import Compared, compare_all
+from sim.search.scan import FIRST_LOOK
 from sim.search.span import Span
 from sim.study.compare import warnings
 from sim.study.result import SCHEMA, Json
@@ -19,6 +21,9 @@ from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replic
 
 MOST_PLANS: Final = 12
 _LEAST_PRECISION, _MOST_PRECISION = 1e-6, 0.5
+_LOOKS, _LEAST_WORK = 64, 60e6
+"""How many times the work of its first look a search may take; and what it may take anyhow, a minute or so."""
+_ENDED = "the search had done all the work it may, so some signs are not sure: give more --reps, or a narrower range"
 _OF_RUNS: Final = ("few_replications", "one_replication", "overload")
 """Warnings that speak of percentiles, or of the one value that the scenario states."""
 
@@ -112,11 +117,31 @@ def break_even(
     span = span_of(scenario, key, between, log, "--between")
     drawn = chosen_seed(scenario, seed)
     with pool(jobs) as executor:
-        along = Along(scenario, key, "--between", drawn, engine, replications, mapper(executor))
-        rules = Rules(precision, max(1, most_replications // replications))
+        along = Along(
+            scenario,
+            key,
+            "--between",
+            drawn,
+            engine,
+            replications,
+            mapper(executor),
+            _most(scenario, replications, len(chosen)),
+        )
+        rules = Rules(precision, max(1, most_replications // replications), lambda: along.spent)
         found = compare_all(along, span, list(combinations(chosen, 2)), rules, progress)
     told = told_of(scenario, drawn, replications)
+    if along.spent:
+        told.append({"code": "search_ended", "text": _ENDED})
     return BreakEven(scenario, key, span, found, _result(along, span, found, rules, told))
+
+
+def _most(scenario: Scenario, replications: int, plans: int) -> float:
+    """Limit the work of a search: many times that of its first look.
+
+    Few replications leave nearly every sign unsure, and each would be settled with as many as --most-reps allows.
+    """
+    look = FIRST_LOOK * plans * replications * Effort.of(scenario).work()
+    return max(_LEAST_WORK, _LOOKS * look)
 
 
 def told_of(scenario: Scenario, seed: int, replications: int) -> list[dict[str, str]]:

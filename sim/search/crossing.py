@@ -69,10 +69,13 @@ class Rules:
         Half the interval over the value, at most.
     most : int
         Blocks of replications, at most.
+    ended : callable
+        Tells whether all work was done that may be: what is not sure then stays so.
     """
 
     precision: float
     most: int
+    ended: Callable[[], bool] = lambda: False
 
     def precise(self, at: Estimate) -> bool:
         """Tell whether an interval is narrow enough."""
@@ -117,7 +120,7 @@ class Pair:
     def crossing(self, left: Gap, right: Gap, blocks: int) -> Crossing:
         """Find the crossing between two values of which each is sure, with as many replications as it takes."""
         found = self._once(left, right, (left.at, right.at), blocks)
-        while self.rules.need(found.at) > 1 and blocks < self.rules.most:
+        while self.rules.need(found.at) > 1 and blocks < self.rules.most and not self.rules.ended():
             blocks = self.rules.more(found.at, blocks)
             low, high = self._around(left, right, found, blocks)
             if self.gap(low, blocks).mean * self.gap(high, blocks).mean >= 0:

@@ -20,6 +20,7 @@ from sim.faults import InputError
 from sim.scenario import Scenario
 from sim.scenario.levers.places import in_place
 from sim.scenario.make import with_values
+from sim.search.effort import Effort
 from sim.study.compare import difference, overload
 from sim.study.fitness import why_unfit
 from sim.study.simulate import Experiment, Outcome
@@ -106,6 +107,8 @@ class Along:
         Replications that are run at a time; whether a plan does the work is judged by the first of these.
     mapper : callable
         May be that of a pool of threads.
+    most : float
+        Work after which no more is done to make a sign or a crossing surer, in microseconds as ``effort`` estimates it.
     """
 
     scenario: Scenario
@@ -115,6 +118,8 @@ class Along:
     engine: str
     block: int
     mapper: Mapper
+    most: float = math.inf
+    _spent: list[float] = field(default_factory=list, repr=False)
     _scenarios: dict[float, Scenario] = field(default_factory=dict, repr=False)
     _bills: dict[tuple[float, str], Floats] = field(default_factory=dict, repr=False)
     _unfit: dict[tuple[float, str], str | None] = field(default_factory=dict, repr=False)
@@ -124,6 +129,11 @@ class Along:
         if value not in self._scenarios:
             self._scenarios[value] = self._placed(value)
         return self._scenarios[value]
+
+    @property
+    def spent(self) -> bool:
+        """Tell whether all work was done that may be: what is not sure now stays so."""
+        return math.fsum(self._spent) >= self.most
 
     def _placed(self, value: float) -> Scenario:
         """Put a value in its place."""
@@ -198,6 +208,7 @@ class Along:
         whole = self.at(value)
         scenario = whole.model_copy(update={"plans": {name: whole.plans[name] for name in names}})
         experiment = Experiment.of(scenario, self.seed, self.engine)
+        self._spent.append(len(names) * len(numbers) * Effort.of(scenario, experiment).work())
 
         def bills(piece: range) -> dict[str, Floats]:
             return {name: each.bills for name, each in experiment.piece(piece).items()}

@@ -192,7 +192,7 @@ def _reason(
     if not signs and not unsure:
         return cost_the_same(a, b, first, last) + outside
     if not signs:
-        most = pair.rules.most * pair.along.block
+        most = max(blocks for stretch in stretches for blocks in stretch.blocks) * pair.along.block
         return f"{most} replications do not tell `{a}` and `{b}` apart from {first:.4g} to {last:.4g}{outside}"
     if len(signs) > 1:
         return f"it changes where not both do the work{outside}"

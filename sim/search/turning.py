@@ -17,13 +17,14 @@ from sim.search.crossing import Pair, Rules
 from sim.search.moving import MONEY, Moving
 from sim.search.pairs import crossing_in
 from sim.search.scan import FIRST_LOOK, Stretch, halved, look
+from sim.search.sight import Budget, Sight
 from sim.search.span import Span
 from sim.study.result import SCHEMA, Json
 from sim.study.study import Progress, Study, check_how, check_replications, mapper, pool
 
 Side = Literal["up", "down"]
 
-_PRECISION, _MOST_BLOCKS = 0.02, 4
+_PRECISION: Final = 0.02
 _LINE_LOOK: Final = 3
 _ROUNDING: Final = 1e-9
 
@@ -46,6 +47,8 @@ class Turn:
         Why it never turns; or what happens there other than two bills that cross.
     still : float or None
         Where it never turns: how many times the least bill the next one is at the end of the range.
+    over : str or None
+        Over how much of the horizon it was looked at, where that is not all of it.
     """
 
     lever: Lever
@@ -54,6 +57,7 @@ class Turn:
     side: Side
     reason: str | None
     still: float | None = None
+    over: str | None = None
 
     def times(self) -> Estimate:
         """Tell how many times as much, or as little, the lever must be; no value where that has no meaning."""
@@ -85,6 +89,7 @@ class Turn:
             "to": self.to,
             "reason": self.reason,
             "still": self.still,
+            "over": self.over,
         }
 
 
@@ -94,6 +99,7 @@ def turning_points(
     replications: int = 20,
     jobs: int = 0,
     progress: Progress | None = None,
+    most_work: float | None = None,
 ) -> tuple[Turn, ...]:
     """Find how far each lever must be moved, alone, until another plan is the cheapest.
 
@@ -109,6 +115,9 @@ def turning_points(
         Threads; 0 is one for each processor. Results do not depend on it.
     progress : callable, optional
         Counts levers.
+    most_work : float, optional
+        Work for all levers together, in microseconds of a processor as ``effort`` estimates them: what takes more is
+        looked at with fewer paths, in a narrower range, over the beginning of the horizon, or not at all.
 
     Returns
     -------
@@ -124,9 +133,14 @@ def turning_points(
     check_how(None, jobs, study.experiment.engine)
     chosen = levers_of(study.scenario) if levers is None else tuple(levers)
     found: list[Turn] = []
+    budget = Budget(study, replications, jobs, None if most_work is None else most_work / max(1, len(chosen)))
     with pool(jobs) as executor:
         for done, lever in enumerate(chosen, 1):
-            found += _turns(study, lever, replications, executor)
+            sight = budget.sight(lever)
+            if isinstance(sight, str):
+                found.append(Turn(lever, Estimate(None), None, "up", sight))
+            else:
+                found += (replace(turn, over=sight.over) for turn in _turns(sight, executor))
             if progress is not None:
                 progress(done, len(chosen))
     return tuple(found)
@@ -145,17 +159,18 @@ def turning_result(study: Study, turns: Sequence[Turn], replications: int) -> Js
     }
 
 
-def _turns(study: Study, lever: Lever, replications: int, executor: ThreadPoolExecutor) -> Iterator[Turn]:
+def _turns(sight: Sight, executor: ThreadPoolExecutor) -> Iterator[Turn]:
     """Follow the verdict to both sides of where a lever stands."""
+    study, lever = sight.study, sight.lever
     best = study.result["comparison"]["cheapest"]
-    along = Moving.of(study, lever, replications, mapper(executor))
+    along = Moving.of(study, lever, sight.replications, mapper(executor))
     for side, span in _sides(along, lever):
         if best is None:
             yield Turn(lever, Estimate(None), None, side, "no plan does the work now")
         elif len(study.scenario.plans) < 2:
             yield Turn(lever, Estimate(None), None, side, "there is no other plan")
         else:
-            yield _Outward(along, lever, span, side, best).turn()
+            yield _Outward(along, lever, span, side, best, Rules(_PRECISION, sight.blocks)).turn()
 
 
 def _sides(along: Moving, lever: Lever) -> Iterator[tuple[Side, Span]]:
@@ -199,6 +214,7 @@ class _Outward:
     span: Span
     side: Side
     best: str
+    rules: Rules
 
     def turn(self) -> Turn:
         """Find the nearest value at which the verdict changes."""
@@ -265,10 +281,10 @@ class _Outward:
 
     def _pairs(self, span: Span) -> list[Pair]:
         """Hold the best plan against each other one of which the lever moves either."""
-        rules, names = Rules(_PRECISION, _MOST_BLOCKS), list(self.along.scenario.plans)
+        names = list(self.along.scenario.plans)
         rivals = [name for name in names if name != self.best and {name, self.best} & set(self.lever.plans)]
         self.along.know(self._values(span), [self.best, *rivals])
-        return [Pair(self.along, span, self.best, name, rules) for name in rivals]
+        return [Pair(self.along, span, self.best, name, self.rules) for name in rivals]
 
     def _event(self, pair: Pair) -> _Event | None:
         """Find the first thing that turns the verdict to a rival, outward."""

@@ -23,7 +23,17 @@ KEPT = {
     "three_year_commitment.py": ("fan", "regret", "tornado"),
     "what_flips_the_article.py": ("what_flips_the_article",),
     "size_for_slo.py": ("size_for_slo",),
+    "screens.py": ("live", "report"),
 }
+BROWSED = "screens.py"
+"""Its pictures are made where there is a browser; elsewhere it says what is missing, and the kept ones stay."""
+
+
+def keep(script: str, out: Path, gallery: Path) -> None:
+    """Copy the pictures of an experiment."""
+    for name in KEPT[script]:
+        if script != BROWSED or (out / f"{name}.png").exists():
+            shutil.copyfile(out / f"{name}.png", gallery / f"{name}.png")
 
 
 def main() -> None:
@@ -35,8 +45,7 @@ def main() -> None:
     for script in wanted:
         out = ROOT / "outputs" / script.removesuffix(".py")
         subprocess.run([sys.executable, ROOT / "experiments" / script, "--out", out], check=True)  # noqa: S603 - own scripts
-        for name in KEPT[script]:
-            shutil.copyfile(out / f"{name}.png", gallery / f"{name}.png")
+        keep(script, out, gallery)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ def test_numbers_go_with_their_units(browser, served):
     assert "in the scenario: 1 node, stated" in said
     assert "in the scenario: 6 a day, stated" in said
     assert "1 nodes" not in said
+    boxes = "return [...document.querySelectorAll('#levers input[type=number]')].map(e => e.getAttribute('aria-label'))"
+    assert "runs a day" in browser.execute_script(boxes)
     amounts = """
       const done = arguments[0];
       import("/chart.js").then(({amount}) => done([amount(1, "nodes"), amount(2, "nodes"), amount(1, "cv"),
@@ -30,6 +32,13 @@ def test_numbers_go_with_their_units(browser, served):
     """
     want = ["1 node", "2 nodes", "cv 1", "0.5 engineers", "1 engineer", "1 USD/h", "12,346 USD a year"]
     assert browser.execute_async_script(amounts) == want
+
+
+def test_a_long_name_to_choose_does_not_widen_a_narrow_page(browser, served):
+    visit(browser, served, width=320)
+    browser.execute_script("document.getElementById('along').parentElement.hidden = false")
+    widen = "document.getElementById('along').append(new Option('price of an on-demand node of the largest kind'));"
+    assert browser.execute_script(widen + "return document.documentElement.scrollWidth") == 320
 
 
 def test_every_line_runs_through_the_marker_of_the_position(browser, served):

@@ -104,7 +104,7 @@ def test_the_toggle_wins_over_the_system_and_is_kept(browser, served):
     assert browser.execute_script(ground) != "rgb(14, 17, 21)"
 
 
-@pytest.mark.parametrize("width", [400, 700, 1000, 1600])
+@pytest.mark.parametrize("width", [320, 400, 700, 1000, 1600])
 def test_the_page_fits_its_width(browser, served, width):
     visit(browser, served, width=width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

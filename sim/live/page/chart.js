@@ -40,6 +40,9 @@ export function amount(value, unit, digits = 3) {
   return unit === "cv" ? `cv ${said}` : `${said} ${said === "1" ? (ONE[unit] ?? unit) : unit}`;
 }
 
+/** Name a lever with its unit, once. */
+export const titled = ({ label, unit }) => (label.includes(unit) ? label : `${label}, ${unit}`);
+
 /** Choose round numbers between two ends: at most so many. */
 export function ticks(low, high, log, most) {
   if (log && high / low >= 2.5) {

@@ -1,6 +1,6 @@
 // The answer in pictures: what goes into the charts, what they say in words, and pointing at them.
 
-import { amount, draw, MARKS, plain, svg } from "./chart.js";
+import { amount, draw, MARKS, plain, svg, titled } from "./chart.js";
 import { live, ofClass, shown, slot } from "./state.js";
 import { $, planWord, put, show, value } from "./tools.js";
 
@@ -118,7 +118,7 @@ export function paintCharts() {
     low: whole.x[0],
     high: whole.x.at(-1),
     unit: curve.unit,
-    label: `${curve.label}${curve.label.includes(curve.unit) ? "" : `, ${curve.unit}`}`,
+    label: titled(curve),
   };
   const series = (pick, here) =>
     live.answer.plans

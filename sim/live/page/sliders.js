@@ -1,6 +1,6 @@
 // The sliders of a scenario: one for each lever, with a box for the number beside it.
 
-import { amount, plain, scale } from "./chart.js";
+import { amount, plain, scale, titled } from "./chart.js";
 import { live } from "./state.js";
 import { $, make, put, show } from "./tools.js";
 
@@ -63,7 +63,7 @@ function parts(lever, where) {
     min: lever.low,
     max: lever.high,
     inputmode: "decimal",
-    "aria-label": `${lever.label}, ${lever.unit}`,
+    "aria-label": titled(lever),
     "aria-describedby": `${id}-said`,
   });
   const back = make("button", { type: "button", "aria-label": `Put back: ${lever.label}`, hidden: true }, "put back");

@@ -39,6 +39,7 @@ def test_a_long_name_to_choose_does_not_widen_a_narrow_page(browser, served):
     browser.execute_script("document.getElementById('along').parentElement.hidden = false")
     widen = "document.getElementById('along').append(new Option('price of an on-demand node of the largest kind'));"
     assert browser.execute_script(widen + "return document.documentElement.scrollWidth") == 320
+    assert browser.execute_script("return document.getElementById('scenario').clientWidth") > 120  # its name is read
 
 
 def test_every_line_runs_through_the_marker_of_the_position(browser, served):

@@ -127,10 +127,10 @@ def break_even(
             mapper(executor),
             _most(scenario, replications, len(chosen)),
         )
-        rules = Rules(precision, max(1, most_replications // replications), lambda: along.spent)
+        rules = Rules(precision, max(1, most_replications // replications), along.room)
         found = compare_all(along, span, list(combinations(chosen, 2)), rules, progress)
     told = told_of(scenario, drawn, replications)
-    if along.spent:
+    if along.ended:
         told.append({"code": "search_ended", "text": _ENDED})
     return BreakEven(scenario, key, span, found, _result(along, span, found, rules, told))
 

@@ -29,6 +29,8 @@ _SHARE: Final = 0.02
 """Width to which a crossing is found, as a share of half its interval."""
 _LIMIT: Final = 0.1
 """Width to which an end of an interval is found, as a share of half of it, before a straight line is drawn."""
+_VALUES: Final = 12
+"""Values that it takes to find a crossing and both ends of its interval, about."""
 _STEP: Final = 0.01
 """Share of the rise over the whole segment that makes a jump of what happens at one place."""
 
@@ -69,13 +71,13 @@ class Rules:
         Half the interval over the value, at most.
     most : int
         Blocks of replications, at most.
-    ended : callable
-        Tells whether all work was done that may be: what is not sure then stays so.
+    room : callable
+        Tells whether so many values over so many blocks may still be looked at; what is not sure else stays so.
     """
 
     precision: float
     most: int
-    ended: Callable[[], bool] = lambda: False
+    room: Callable[[int, int], bool] = lambda values, blocks: True
 
     def precise(self, at: Estimate) -> bool:
         """Tell whether an interval is narrow enough."""
@@ -120,13 +122,22 @@ class Pair:
     def crossing(self, left: Gap, right: Gap, blocks: int) -> Crossing:
         """Find the crossing between two values of which each is sure, with as many replications as it takes."""
         found = self._once(left, right, (left.at, right.at), blocks)
-        while self.rules.need(found.at) > 1 and blocks < self.rules.most and not self.rules.ended():
-            blocks = self.rules.more(found.at, blocks)
+        while self.rules.need(found.at) > 1 and blocks < self.rules.most:
+            if (more := self._more(found.at, blocks)) == blocks:
+                return found
+            blocks = more
             low, high = self._around(left, right, found, blocks)
             if self.gap(low, blocks).mean * self.gap(high, blocks).mean >= 0:
                 return found
             found = self._once(left, right, (low, high), blocks)
         return found
+
+    def _more(self, at: Estimate, blocks: int) -> int:
+        """Take as many blocks as an interval asks for, or as there is room for; where there is none, no more."""
+        more = self.rules.more(at, blocks)
+        while more > blocks and not self.rules.room(_VALUES, more):
+            more //= 2
+        return max(more, blocks)
 
     def _around(self, left: Gap, right: Gap, found: Crossing, blocks: int) -> tuple[float, float]:
         """Bracket a crossing by more paths: its interval by fewer ones, widened while the signs are not opposite."""

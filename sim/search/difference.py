@@ -11,6 +11,7 @@ Glasserman & Yao, Some guidelines and guarantees for common random numbers, Mana
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,7 @@ class Along:
     mapper: Mapper
     most: float = math.inf
     _spent: list[float] = field(default_factory=list, repr=False)
+    _refused: list[int] = field(default_factory=list, repr=False)
     _scenarios: dict[float, Scenario] = field(default_factory=dict, repr=False)
     _bills: dict[tuple[float, str], Floats] = field(default_factory=dict, repr=False)
     _unfit: dict[tuple[float, str], str | None] = field(default_factory=dict, repr=False)
@@ -131,9 +133,23 @@ class Along:
         return self._scenarios[value]
 
     @property
-    def spent(self) -> bool:
-        """Tell whether all work was done that may be: what is not sure now stays so."""
-        return math.fsum(self._spent) >= self.most
+    def ended(self) -> bool:
+        """Tell whether there was no room for more work where a search asked for it."""
+        return bool(self._refused)
+
+    def room(self, values: int, blocks: int) -> bool:
+        """Tell whether two bills at so many new values, over so many blocks, are no more work than may be done."""
+        if math.isinf(self.most):
+            return True
+        work = 2 * values * blocks * self.block * self._path
+        fits = math.fsum(self._spent) + work <= self.most
+        self._refused.extend([] if fits else [blocks])
+        return fits
+
+    @cached_property
+    def _path(self) -> float:
+        """Work of one path under one plan, where the scenario stands."""
+        return Effort.of(self.scenario).work()
 
     def _placed(self, value: float) -> Scenario:
         """Put a value in its place."""

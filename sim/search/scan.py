@@ -143,7 +143,7 @@ def _refined(pair: Pair, values: list[float]) -> list[float]:
     """Add values in between where the difference bends towards 0, or is not told apart from it."""
     for _ in range(_ROUNDS):
         pair.along.know(values, (pair.a, pair.b))
-        if pair.rules.ended():
+        if not pair.rules.room(len(values), 1):
             break
         gaps = [pair.gap(value) for value in values]
         x = np.array([pair.span.seen(value) for value in values])
@@ -163,9 +163,10 @@ def _sure(pair: Pair, values: list[float]) -> Stretch:
     gaps, blocks = [pair.gap(value) for value in values], [1] * len(values)
     for k in doubtful([gap.sign for gap in gaps]):
         while not gaps[k].sign and not gaps[k].tied and blocks[k] < pair.rules.most:
-            if pair.rules.ended():
+            more = min(pair.rules.most, 2 * blocks[k])
+            if not pair.rules.room(1, more):
                 break
-            blocks[k] = min(pair.rules.most, 2 * blocks[k])
+            blocks[k] = more
             gaps[k] = pair.gap(values[k], blocks[k])
     return Stretch(tuple(gaps), tuple(blocks))
 

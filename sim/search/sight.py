@@ -16,6 +16,8 @@ from sim.study.study import Study, run
 
 _FEWEST: Final = 4
 """Paths with which a lever is looked at, at least; all there are where the study has fewer."""
+_SHARES: Final = SHARES[:5]
+"""Less of a horizon than its sixteenth tells little of it."""
 _SHORT = ("rate", "burstiness", "speed", "nodes")
 """Kinds that can be looked at over less than the horizon: a price costs next to nothing, patience hangs on it."""
 _TIMES: Final = (float("inf"), 4.0, 2.0)
@@ -69,13 +71,13 @@ class Budget:
     _parts: dict[float, Study] = field(default_factory=dict, repr=False)
 
     def sight(self, lever: Lever) -> Sight | str:
-        """Choose how a lever is looked at, or say why it is not."""
+        """Choose how a lever is looked at, or say why it is not; a price always is, for that is no more than a run."""
         if self.most is None:
             return Sight(lever, self.study, self.replications, _MOST_BLOCKS, None)
         effort, few = Effort.of(self.study.scenario, self.study.experiment), min(_FEWEST, self.replications)
         for share, narrower in _choices(lever):
             each = _work(effort, narrower, share)
-            if few * each <= self.most:
+            if few * each <= self.most or lever.kind in MONEY:
                 count = min(self.replications, max(few, int(self.most / each))) if each else self.replications
                 blocks = _MOST_BLOCKS if _MOST_BLOCKS * count * each <= self.most else 1
                 return self._seen(narrower, share, count, blocks)
@@ -104,7 +106,7 @@ class Budget:
 
 def _choices(lever: Lever) -> Iterator[tuple[float, Lever]]:
     """Give shares of the horizon, each with the ranges of a lever, the best first."""
-    for share in SHARES if lever.kind in _SHORT else SHARES[:1]:
+    for share in _SHARES if lever.kind in _SHORT else _SHARES[:1]:
         for times in _TIMES if lever.kind == "rate" else _TIMES[:1]:
             high = min(lever.high, times * lever.value)
             yield share, lever if high == lever.high else replace(lever, high=high)

@@ -45,7 +45,7 @@ def live(
     """Open a page in the browser where sliders move a scenario and the answer follows at once.
 
     The page is served from this machine to this machine, asks nothing of any other, and ends with Ctrl-C. A file that
-    changes on disk is read anew when the page is loaded again. With --host 0.0.0.0 --token TEXT others on the network
+    changes on disk is read anew when the page is loaded again. With --host 0.0.0.0 --token=TEXT others on the network
     can open it too, by the address with the token in it; what they send and get is not encrypted.
     """
     from sim.live.access import judged

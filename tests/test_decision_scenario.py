@@ -1,7 +1,7 @@
 """The decision section, terms and stages: what they default to, and each refusal."""
 
 import pytest
-from refusals import here
+from refusals import flat, here
 from worlds import ARTICLE, scenario
 
 from sim.faults import InputError
@@ -180,6 +180,7 @@ def test_run_and_sweep_say_what_only_a_decision_counts(tmp_path):
     (tmp_path / "a.yaml").write_text(text)
     status, out, _ = here("run", tmp_path / "a.yaml", "--reps", "2")
     assert status == 0
+    out = flat(out)
     assert "warning (uncertain): 1 number is uncertain and stands at its central value here; `decide` draws them" in out
     assert "warning (stages): plan `reserved`, `p4d`: nodes that come in stages are left out here" in out
     rate = "workload.tuning.arrivals.rate_per_day"
@@ -187,7 +188,7 @@ def test_run_and_sweep_say_what_only_a_decision_counts(tmp_path):
     other = "plans.reserved.staff.usd_per_year"
     assert "(uncertain)" in here("sweep", tmp_path / "a.yaml", "--vary", f"{other}=2,3", "--reps", "2")[1]
     law = "{p10: 1e5, p90: 3e5}"
-    assert "2 numbers are uncertain" in here("check", tmp_path / "a.yaml", "--set", f"{other}={law}")[1]
+    assert "2 numbers are uncertain" in flat(here("check", tmp_path / "a.yaml", "--set", f"{other}={law}")[1])
 
 
 def test_check_lists_uncertain_numbers_and_refuses_the_wrong_ones(tmp_path):

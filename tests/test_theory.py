@@ -82,7 +82,7 @@ def test_changing_rates_off_by_a_tenth_fail(cases, report):
 
 def test_nothing_failed(report):
     assert report["failed"] == 0
-    assert report["passed"] == len(report["cases"]) + len(report["invariants"])
+    assert report["passed"] == len(report["cases"]) + len(report["invariants"]) + len(report["controls"])
 
 
 # Erlang's formulas: Erlang (1917); Halfin & Whitt, Heavy-traffic limits for queues (1981)

@@ -75,6 +75,15 @@ def test_a_retry_is_in_every_duration():
     assert each["queue"].value == pytest.approx(3 / 864)
 
 
+def test_a_plan_tells_who_was_given_up_and_how_many_were_left_in_all():
+    # Four at 0 s: one passes, one of the three that try again at 3 s does. Of two at 862 s one would try at 865 s.
+    again = [{"arrival_s": at, "prompt_tokens": 600, "output_tokens": 400} for at in (0, 0, 0, 0, 862, 862)]
+    asked = {"workload.chat.requests": again, f"{API}.limits": LIMITS, f"{API}.retries": STEADY}
+    reason = run(scenario(LISTED, asked), 1, jobs=1).result["plans"]["api"]["reason"]
+    given_up = "33.3 % of the requests of class `chat` were given up at the API"
+    assert reason == f"{given_up}, and 50 % were left in all (at most 1 % may be)"
+
+
 def test_who_is_given_up_is_not_answered_and_pays_nothing():
     study = one(limits=LIMITS, retries={"most": 0})
     assert rows(study, "outcome", "start_h", "attributed_usd", "last_attempt_h")[1] == ["failed", None, 0, 0]

@@ -32,7 +32,7 @@ def test_a_policy_that_forbids_all_else_is_in_force(opened):
     refusal = driver.execute_async_script(
         "const done = arguments[0];"
         "document.addEventListener('securitypolicyviolation', event => done(event.effectiveDirective), {once: true});"
-        "const picture = new Image(); picture.src = 'file:///nowhere.png'; document.body.append(picture);"
+        "const picture = new Image(); picture.src = 'nowhere.png'; document.body.append(picture);"
         "setTimeout(() => done('nothing was refused'), 3000);"
     )
     assert refusal == "img-src"

@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             return Reply(303, "text/plain", b"", {"Location": f"/?{rest}" if rest else "/", **kept})
         try:
             return self.server.routes.reply(path, rest)
-        except Exception:
+        except Exception:  # a fault of ours ends this answer and not the server; nothing is hidden
             self.server.complain(traceback.format_exc())
             return Reply.fault(500, "an error in fleetecon itself; the terminal it runs in shows where")
 

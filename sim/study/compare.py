@@ -40,11 +40,8 @@ def unfit(scenario: Scenario, folds: dict[str, Fold], classes: dict[str, Any]) -
         refused = float(each.total("refused").sum()) if "refused" in each.layout.sums else 0.0
         left = float(each.total("not_started").sum()) / jobs if jobs else 0.0
         if left > rules.not_started_share and rules.settle_usd_per_job is None and 2 * refused > left * jobs:
-            limit = 100 * rules.not_started_share
-            text = (
-                f"{100 * refused / jobs:.3g} % of the requests of class `{name}` were refused, for they fit no KV cache"
-            )
-            return f"{text} (at most {limit:g} % may be left)"
+            how = "were refused, for they fit no KV cache"
+            return _mostly(name, 100 * left, 100 * refused / jobs, how, 100 * rules.not_started_share)
         if (lost := _unanswered(scenario, name, each, jobs)) is not None:
             return lost
         if left > rules.not_started_share and rules.settle_usd_per_job is None:
@@ -82,13 +79,20 @@ def _unanswered(scenario: Scenario, name: str, each: Fold, requests: float) -> s
     failed, late = (100 * float(each.total(what).sum()) / requests for what in ("failed", "late"))
     left = 100 * float(each.total("not_started").sum()) / requests
     if left > limit and 2 * failed > left and rules.settle_usd_per_job is None:
-        text = f"{failed:.3g} % of the requests of class `{name}` were given up at the API"
-        return f"{text} (at most {limit:g} % may be left)"
+        return _mostly(name, left, failed, "were given up at the API", limit)
     if late > limit:
         hours = scenario.chats[name].deadline_hours
         text = f"{late:.3g} % of the requests of class `{name}` were answered later than {hours:g} h"
         return f"{text} (at most {limit:g} % may)"
     return None
+
+
+def _mostly(name: str, left: float, part: float, how: str, limit: float) -> str:
+    """Say what became of most requests that were left, and how many were left in all, where these are more (in %)."""
+    text = f"{part:.3g} % of the requests of class `{name}` {how}"
+    if f"{left:.3g}" == f"{part:.3g}":
+        return f"{text} (at most {limit:g} % may be left)"
+    return f"{text}, and {left:.3g} % were left in all (at most {limit:g} % may be)"
 
 
 def _work(of_class: dict[str, Any]) -> str:

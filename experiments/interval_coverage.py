@@ -30,7 +30,7 @@ from sim.study.precise import LEAST_REPLICATIONS, Goal, chosen, wanted
 from sim.study.result import result
 from sim.study.simulate import Experiment, Outcome
 from sim.study.steady import bins_of, lengthened, means, of_blocks, warm_ups
-from sim.study.study import threads
+from sim.study.threads import threads
 from sim.tables import as_csv, grid_text, number
 
 CONFIDENCE, SEED = 0.95, 20261123

@@ -25,7 +25,7 @@ from sim.scenario import Scenario, Tree, build
 from sim.search.cells import Bench
 from sim.search.choices import Point
 from sim.search.levels import levels
-from sim.study.study import mapper, pool
+from sim.study.threads import mapper, pool
 from sim.tables import as_csv, grid_text, number, percent
 
 JOBS, REQUESTS = 1000, 2500  # of a replication, about

@@ -15,7 +15,7 @@ from sim.scenario import load
 from sim.study import Grid, Study, as_json, run, sweep
 from sim.study.grid import spaced
 from sim.study.simulate import Experiment
-from sim.study.study import Progress
+from sim.study.threads import Progress
 from sim.tables import (
     Block,
     Table,

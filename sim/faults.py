@@ -34,6 +34,31 @@ class InputError(FleetError):
         return cls([Fault(where, text)])
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A piece of work that could not be done: why, and how often it was tried."""
+
+    reason: str
+    tries: int
+
+
+class UnfinishedError(FleetError):
+    """Some pieces of work could not be done; the others were, and are kept where results are kept.
+
+    Parameters
+    ----------
+    failed : dict of Failure
+        By the name of the piece of work.
+    total : int
+        Pieces in all.
+    """
+
+    def __init__(self, failed: dict[str, Failure], total: int) -> None:
+        self.failed, self.total = failed, total
+        lines = [f"{name}: failed, tried {each.tries} x: {each.reason}" for name, each in failed.items()]
+        super().__init__("\n".join([*lines, f"{len(failed)} of {total} failed; the others are done"]))
+
+
 def nearest(word: str, words: Iterable[object]) -> str:
     """End a refusal with the nearest right word, or with all of them."""
     options = [str(option) for option in words]

@@ -5,11 +5,37 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version_tuple
+from typing import Final
 
 from sim.faults import InputError
 
 _PACKAGE = Path(__file__).parent
+
+
+_SHOWS: Final = ("backtest", "charts", "cli", "demo.py", "fit", "live", "report", "shipped", "tables", "verify")
+"""What of the package no result hangs on: it asks, tells and draws."""
+_COMPUTES: Final = ("numpy", "scipy", "numba")
+
+
+@cache
+def made_by() -> str:
+    """Hash all that a result may hang on beside what is asked: the program's sources, what it computes with.
+
+    Results made by different ones are not mixed.
+    """
+    digest = sha256(".".join(python_version_tuple()[:2]).encode())
+    for package in _COMPUTES:
+        digest.update(f" {package} {version(package)}".encode())
+    for file in sorted(_PACKAGE.rglob("*.py")):
+        name = file.relative_to(_PACKAGE)
+        if name.parts[0] not in _SHOWS:
+            digest.update(f" {name.as_posix()} ".encode() + sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def output_folder(folder: str | Path) -> Path:

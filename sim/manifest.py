@@ -11,23 +11,13 @@ from typing import Any
 import sim
 from sim.faults import InputError
 from sim.scenario import Scenario, resolved_yaml
+from sim.scenario.reads import READ, files_sha256
 
 FILE = "manifest.json"
 
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-_READ = ("trace", "tokens", "sizes")
-"""Keys of a class, or of hired nodes, that may name a file."""
-
-
-def _files(scenario: Scenario) -> list[str]:
-    """Name the files that a scenario reads: traces of jobs and requests, joint sizes, logs of spot nodes."""
-    hired = [group for plan in scenario.plans.values() for group in plan.hired.values()]
-    parts = (getattr(each, key, None) for each in (*scenario.workload.values(), *hired) for key in _READ)
-    return [part.file for part in parts if part is not None and part.file is not None]
 
 
 def question(scenario: Scenario, vary: dict[str, Any] | None, verb: str | None = None) -> dict[str, Any]:
@@ -38,7 +28,7 @@ def question(scenario: Scenario, vary: dict[str, Any] | None, verb: str | None =
     return {
         "scenario": scenario.name,
         "scenario_sha256": _sha256(resolved_yaml(scenario, vary).encode()),
-        "traces_sha256": {name: _sha256((scenario.folder / name).read_bytes()) for name in _files(scenario)},
+        "traces_sha256": files_sha256(scenario),
         "vary": None if vary is None else {key: list(values) for key, values in vary.items()},
         **({} if verb is None else {"verb": verb}),
     }
@@ -96,7 +86,7 @@ def runnable_from(out: Path, scenario: Scenario, seed: int, vary: dict[str, Any]
 
     def moved(each: Any) -> Any:
         """Let something find its files from the folder."""
-        for key in _READ:
+        for key in READ:
             part = getattr(each, key, None)
             if part is not None and part.file is not None:
                 file = os.path.relpath(scenario.folder / part.file, out)

@@ -19,7 +19,7 @@ from sim.money import LINES
 from sim.money.memo import HIRED_PAID_H
 from sim.scenario import Plan, Scenario
 from sim.study.simulate import Experiment, Outcome, Served
-from sim.study.study import Progress, mapper, pool
+from sim.study.threads import Progress, mapper, pool
 from sim.units import HOURS_PER_DAY, Floats
 
 Json = dict[str, Any]

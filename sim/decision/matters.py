@@ -13,7 +13,8 @@ from sim.decision.study import Decided, check_decision, decide
 from sim.decision.tornado import Bar, Leg, Mapper, Measure, Quantiles, Tornado, alone, difference, tornado
 from sim.faults import InputError, nearest
 from sim.scenario import Scenario
-from sim.study.study import Progress, chosen_seed, mapper, pool
+from sim.study.study import chosen_seed
+from sim.study.threads import Progress, mapper, pool
 
 SCHEMA: Final = 1
 LEAST_POINTS, MOST_POINTS = 16, 2**16

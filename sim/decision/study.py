@@ -12,7 +12,8 @@ from sim.faults import InputError
 from sim.scenario import Scenario
 from sim.study.compare import warnings
 from sim.study.simulate import Experiment
-from sim.study.study import Progress, check_futures, check_how, check_replications, chosen_seed, mapper, pool
+from sim.study.study import check_futures, check_how, check_replications, chosen_seed
+from sim.study.threads import Progress, mapper, pool
 
 _NO_WARNING = 10**6  # replications: that percentiles of a bill need more of them is no matter here
 _OF_RUNS = ("uncertain", "stages")  # what a run leaves out, and a decision does not

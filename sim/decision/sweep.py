@@ -8,7 +8,8 @@ from sim.decision.result import SCHEMA
 from sim.decision.study import Decided, check_decision, decide
 from sim.scenario import Scenario
 from sim.study.grid import cells_of
-from sim.study.study import Progress, chosen_seed
+from sim.study.study import chosen_seed
+from sim.study.threads import Progress
 
 
 @dataclass(frozen=True)

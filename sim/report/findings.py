@@ -13,7 +13,8 @@ from sim.scenario.decision_misfits import completed
 from sim.search.effort import shortened
 from sim.search.turning import Turn, turning_points, turning_result
 from sim.study import Grid, Study, run, sweep
-from sim.study.study import Progress, chosen_seed
+from sim.study.study import chosen_seed
+from sim.study.threads import Progress
 
 FUTURES: Final = 500
 """Futures that a decision in a report draws unless it is told: as many as ``decide`` does."""

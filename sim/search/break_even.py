@@ -17,7 +17,8 @@ from sim.search.span import Span
 from sim.study.compare import warnings
 from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
-from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replications, chosen_seed, mapper, pool
+from sim.study.study import MOST_REPLICATIONS, check_how, check_replications, chosen_seed
+from sim.study.threads import Progress, mapper, pool
 
 MOST_PLANS: Final = 12
 _LEAST_PRECISION, _MOST_PRECISION = 1e-6, 0.5

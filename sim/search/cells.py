@@ -16,7 +16,7 @@ from sim.search.levels import Judged, Kept, Level, excess, judge
 from sim.search.neighbours import beside
 from sim.study.compare import difference
 from sim.study.simulate import Experiment, Outcome
-from sim.study.study import Progress
+from sim.study.threads import Progress
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]

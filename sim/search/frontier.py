@@ -13,7 +13,8 @@ from sim.search.pairs import Compared, compare_all
 from sim.search.span import Span
 from sim.study.grid import is_number
 from sim.study.result import SCHEMA, Json
-from sim.study.study import Progress, chosen_seed, mapper, pool
+from sim.study.study import chosen_seed
+from sim.study.threads import Progress, mapper, pool
 
 MOST_ROWS: Final = 200
 

@@ -13,7 +13,7 @@ from sim.search.scan import FIRST_LOOK, LeftOut, Stretch, doubtful, look, misfit
 from sim.search.span import Span
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import Json
-from sim.study.study import Progress
+from sim.study.threads import Progress
 
 TIE: Final = 1e-4
 """Width to which the ends of a tie are found, as a share of the range."""

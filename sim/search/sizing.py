@@ -16,7 +16,8 @@ from sim.search.levels import Availability, Judged, levels
 from sim.search.race import race, survey
 from sim.study.compare import warnings
 from sim.study.result import SCHEMA, Json
-from sim.study.study import MOST_REPLICATIONS, Progress, check_how, check_replications, draw_seed, mapper, pool
+from sim.study.study import MOST_REPLICATIONS, check_how, check_replications, draw_seed
+from sim.study.threads import Progress, mapper, pool
 
 if TYPE_CHECKING:
     import pandas as pd

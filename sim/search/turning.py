@@ -20,7 +20,8 @@ from sim.search.scan import FIRST_LOOK, Stretch, halved, look
 from sim.search.sight import Budget, Sight
 from sim.search.span import Span
 from sim.study.result import SCHEMA, Json
-from sim.study.study import Progress, Study, check_how, check_replications, mapper, pool
+from sim.study.study import Study, check_how, check_replications
+from sim.study.threads import Progress, mapper, pool
 
 Side = Literal["up", "down"]
 

@@ -14,9 +14,11 @@ from sim.scenario import Scenario, Tree, as_values, build, with_settings
 from sim.scenario.levers.places import in_place
 from sim.study.compare import difference
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
-from sim.study.result import SCHEMA, Json, result
+from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
-from sim.study.study import Progress, check_how, check_replications, draw_seed, mapper, pool
+from sim.study.study import check_how, check_replications, draw_seed
+from sim.study.threads import Progress, Threads
+from sim.study.units import Runner, Unit, all_done
 from sim.study.waits import waits_for_ever
 from sim.units import Floats
 
@@ -315,6 +317,7 @@ def sweep(
     jobs: int = 0,
     engine: str = "kernel",
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> Grid:
     """Run a scenario at every combination of some values; all cells and plans share their noise.
 
@@ -327,6 +330,8 @@ def sweep(
         ``{"workload.tuning.arrivals.rate_per_day": [0.5, 1, 2]}``.
     replications, seed, jobs, engine, progress
         As of ``run``; progress counts cells.
+    runner : Runner, optional
+        Who does the cells, in place of threads of this process.
 
     Returns
     -------
@@ -341,15 +346,19 @@ def sweep(
     check_how(seed, jobs, engine)
     chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
     ready = [(point, Experiment.of(cell, chosen, engine)) for point, cell in cells_of(scenario, vary)]
+    units = [
+        Unit(_name(number, len(ready), point), experiment, range(replications), estimated=True)
+        for number, (point, experiment) in enumerate(ready, 1)
+    ]
+    found = all_done(units, runner or Threads(jobs), progress)
+    cells = [
+        Cell(point, experiment.scenario, each["result"], each["bills"])
+        for (point, experiment), each in zip(ready, found, strict=True)
+    ]
+    return Grid(scenario, {key: list(values) for key, values in vary.items()}, cells)
 
-    def work(cell: tuple[Point, Experiment]) -> Cell:
-        point, experiment = cell
-        outcomes = experiment.all(replications)
-        bills = {name: outcome.bills for name, outcome in outcomes.items()}
-        return Cell(point, experiment.scenario, result(experiment, outcomes), bills)
 
-    largest_first = sorted(range(len(ready)), key=lambda k: -ready[k][1].jobs_expected)
-    with pool(jobs) as executor:
-        done = mapper(executor, progress)(work, [ready[k] for k in largest_first])
-    cells = dict(zip(largest_first, done, strict=True))
-    return Grid(scenario, {key: list(values) for key, values in vary.items()}, [cells[k] for k in range(len(ready))])
+def _name(number: int, total: int, point: Point) -> str:
+    """Name a cell for people."""
+    at = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in point.items())
+    return f"cell {number} of {total} ({at})"

@@ -13,7 +13,8 @@ from sim.faults import Fault, InputError, nearest
 from sim.scenario import Scenario
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
-from sim.study.study import MOST_REPLICATIONS, Progress, Study, check_how, chosen_seed, mapper, pool, whole
+from sim.study.study import MOST_REPLICATIONS, Study, check_how, chosen_seed, whole
+from sim.study.threads import Progress, mapper, pool
 
 LEAST_REPLICATIONS: Final = 10
 """Below so many an interval says little about its own width."""

@@ -15,7 +15,8 @@ from sim.study.bins import COLUMNS, in_bins
 from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
 from sim.study.steadiness import check_unchanging, unstable
-from sim.study.study import Progress, check_how, chosen_seed, mapper, pool, whole
+from sim.study.study import check_how, chosen_seed, whole
+from sim.study.threads import Progress, mapper, pool
 from sim.study.waits import tail_of_waits
 from sim.units import HOURS_PER_DAY, TICKS_PER_HOUR, Floats, tick
 

@@ -1,13 +1,10 @@
 """One scenario, run: the study that holds what came of it."""
 
-import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +17,11 @@ from sim.study.compare import cheapest_on_each_path
 from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_frame
 from sim.study.result import Json, result
 from sim.study.simulate import ENGINES, Experiment, Outcome, Served
+from sim.study.threads import Progress, mapper, pool
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Progress = Callable[[int, int], None]
 MOST_REPLICATIONS = 10_000_000
 MOST_FUTURES = 100_000
 MOST_SEED, MOST_THREADS = 2**63 - 1, 1024
@@ -38,37 +35,6 @@ def draw_seed() -> int:
 def chosen_seed(scenario: Scenario, seed: int | None) -> int:
     """Take the seed that is given, else the scenario's, else draw one."""
     return int(next(value for value in (seed, scenario.seed, draw_seed()) if value is not None))
-
-
-def threads(jobs: int) -> int:
-    """Tell how many threads a wish means: 0 is one for each processor."""
-    return jobs or len(os.sched_getaffinity(0))
-
-
-@contextmanager
-def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Open a pool of threads that is left at once when the work is interrupted."""
-    executor = ThreadPoolExecutor(threads(jobs))
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)  # a kernel cannot be stopped; nobody waits for it
-        raise
-    executor.shutdown()
-
-
-def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Callable[..., Iterable[Any]]:
-    """Make a ``map`` of a pool of threads that tells how far it is; results keep their order."""
-
-    def run_all(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
-        futures: list[Future[Any]] = [executor.submit(work, piece) for piece in pieces]
-        for done, future in enumerate(as_completed(futures), 1):
-            future.result()
-            if progress is not None:
-                progress(done, len(futures))
-        return [future.result() for future in futures]
-
-    return run_all
 
 
 def whole(where: str, value: object, low: int, high: int) -> int:

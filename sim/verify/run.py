@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.study.simulate import Experiment
-from sim.study.study import Progress, mapper, pool
+from sim.study.threads import Progress, mapper, pool
 from sim.verify import api_worlds, elastic_worlds, serving_worlds, worlds
 from sim.verify.cases import Case, read_cases, shipped
 from sim.verify.controls import CONTROLS, run_control

@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.jobs import Fleet, Paths, Rows
 from sim.money.nodes import use_of_nodes
-from sim.money.sharing import HELD_IDLE, HELD_USED, LINES, OVERHEAD, STAFF, Use, share_out
+from sim.money.sharing import HELD_IDLE, HELD_USED, LINES, OVERHEAD, STAFF, Rates, Side, Use, rates
 from sim.money.tariff import Tariff
 from sim.units import Floats, Ticks
 
@@ -69,21 +69,21 @@ def window_edges(opens: int, closes: int, window: float) -> Ticks:
     return opens + steps * whole + steps * rest // count
 
 
-def _repaid(lender: Use, lent: Floats) -> Use:
+def _repaid(lender: Side, lent: Floats) -> Side:
     """Take what others used of a side's idle nodes off its idle money."""
     lines = lender.lines.copy()
     lines[:, HELD_IDLE] -= lent.sum(axis=1)
     return replace(lender, lines=lines, loose=lender.loose - lent)
 
 
-def settle(
-    sides: Sequence[Use], staff_usd: float, overhead_usd: float, edges: Ticks, rule: str, lenders: Sequence[int] = ()
-) -> tuple[Bill, list[Shares]]:
-    """Add up the sides of a plan and share out what no single job caused.
+def settle_sides(
+    sides: Sequence[Side], staff_usd: float, overhead_usd: float, edges: Ticks, rule: str, lenders: Sequence[int] = ()
+) -> tuple[Bill, list[Rates]]:
+    """Add up the sides of a plan and find what their jobs carry of what no single job caused.
 
     Parameters
     ----------
-    sides : sequence of Use
+    sides : sequence of Side
         At least one.
     staff_usd, overhead_usd : float
         Over all counted time.
@@ -96,7 +96,7 @@ def settle(
 
     Returns
     -------
-    Bill, list of Shares
+    Bill, list of Rates
         The lines sum to the bill; unless the rule is ``platform`` the jobs' fully loaded costs do too, where there
         are jobs.
     """
@@ -110,12 +110,23 @@ def settle(
     lines[full, HELD_IDLE] = 0.0  # not -0.00 for a full fleet
     lines[:, STAFF], lines[:, OVERHEAD] = staff_usd, overhead_usd
     fixed = np.diff(edges) / (edges[-1] - edges[0]) * (staff_usd + overhead_usd)
-    loaded = share_out(sides, fixed, edges, rule)
+    found = rates(sides, fixed, edges, rule)
     paid, allocated, memo = (
         np.sum([getattr(side, name) for side in sides], axis=0) for name in ("paid", "allocated", "memo")
     )
-    bill = Bill(lines, paid, allocated, memo)
-    return bill, [Shares(side.attributed, each) for side, each in zip(sides, loaded, strict=True)]
+    return Bill(lines, paid, allocated, memo), found
+
+
+def settle(
+    uses: Sequence[Use], staff_usd: float, overhead_usd: float, edges: Ticks, rule: str, lenders: Sequence[int] = ()
+) -> tuple[Bill, list[Shares]]:
+    """Add up the sides of a plan, all of whose jobs are at hand, and share out what no single job caused.
+
+    Parameters are those of ``settle_sides``, and so is the bill.
+    """
+    sides = [use.side(edges) for use in uses]
+    bill, found = settle_sides(sides, staff_usd, overhead_usd, edges, rule, lenders)
+    return bill, [Shares(use.attributed, each.loaded(use, edges)) for use, each in zip(uses, found, strict=True)]
 
 
 def charge(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, opens: int, window: int, rule: str) -> Charges:

@@ -34,6 +34,38 @@ RULES: Final = {"gpu_time": BY_GPU_TIME, "equal": EQUALLY, "platform": NOT_SHARE
 
 
 @dataclass(frozen=True)
+class Side:
+    """What the jobs of one side used in some replications, added up, before anything is shared.
+
+    Attributes
+    ----------
+    lines : float64[R, len(LINES)]
+        USD of the side.
+    paid, allocated : float64[R]
+        GPU hours paid for, and given to jobs, inside the counted time.
+    loose : float64[R, windows]
+        USD to be shared among the side's jobs, by window.
+    memo : float64[R, len(MEMO)]
+        What is told beside the bill (``memo``).
+    lent : tuple of float64[R, windows]
+        Of each lender, USD that the jobs used of its nodes: inside the lines here, to be taken off the lender's.
+    weights : float64[R, windows]
+        Weights of the counted jobs, by window of arrival.
+    jobs : float64[R]
+        The counted jobs.
+    """
+
+    lines: Floats
+    paid: Floats
+    allocated: Floats
+    loose: Floats
+    memo: Floats
+    lent: tuple[Floats, ...]
+    weights: Floats
+    jobs: Floats
+
+
+@dataclass(frozen=True)
 class Use:
     """What the jobs of one side used in some replications, before anything is shared.
 
@@ -41,20 +73,12 @@ class Use:
     ----------
     offsets, arrival : int64[R + 1], int64[n]
         Of the jobs.
-    lines : float64[R, len(LINES)]
-        USD of the side.
-    paid, allocated : float64[R]
-        GPU hours paid for, and given to jobs, inside the counted time.
+    lines, paid, allocated, loose, memo, lent
+        As of a ``Side``.
     attributed, weight : float64[n]
         USD that a job caused; its part when loose money is shared.
     rest : float64[n] or None
-        USD of a job's own hired node beside that; ``share_out`` makes the fully loaded cost of it.
-    loose : float64[R, windows]
-        USD to be shared among the side's jobs, by window.
-    memo : float64[R, len(MEMO)]
-        What is told beside the bill (``memo``).
-    lent : tuple of float64[R, windows]
-        Of each lender, USD that the jobs used of its nodes: inside the lines here, to be taken off the lender's.
+        USD of a job's own hired node beside that; ``Rates.loaded`` makes the fully loaded cost of it.
     """
 
     offsets: Ticks
@@ -69,6 +93,47 @@ class Use:
     memo: Floats
     lent: tuple[Floats, ...] = ()
 
+    def side(self, edges: Ticks) -> Side:
+        """Add up the weights of its jobs."""
+        weights, jobs = np.zeros_like(self.loose), np.zeros(len(self.loose))
+        weigh(self.offsets, self.arrival, edges, self.weight, weights, jobs)
+        return Side(self.lines, self.paid, self.allocated, self.loose, self.memo, self.lent, weights, jobs)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a job of one side carries of the money that no single job caused.
+
+    Attributes
+    ----------
+    by_weight : float64[R, windows]
+        USD a weight, by window of arrival.
+    by_job : float64[R]
+        USD a job.
+    """
+
+    by_weight: Floats
+    by_job: Floats
+
+    def carried(self, offsets: Ticks, arrival: Ticks, attributed: Floats, weight: Floats, edges: Ticks) -> Floats:
+        """Tell what jobs of the side cost, fully loaded: all of them, or the next ones of one replication.
+
+        Returns
+        -------
+        float64[n]
+            USD; 0 for jobs that arrived before counting began.
+        """
+        found = np.zeros(len(arrival))
+        _load(offsets, arrival, edges, weight, self.by_weight, self.by_job, attributed, found)
+        return found
+
+    def loaded(self, use: Use, edges: Ticks) -> Floats:
+        """Tell what all jobs of the side cost, as ``carried`` does; it is made of ``rest`` where there is one."""
+        if use.rest is None:
+            return self.carried(use.offsets, use.arrival, use.attributed, use.weight, edges)
+        _load(use.offsets, use.arrival, edges, use.weight, self.by_weight, self.by_job, use.attributed, use.rest)
+        return use.rest
+
 
 @inlined
 def spread(usd: Floats, row: int, edges: Ticks, window: int, since: int, until: int, usd_per_h: float) -> None:
@@ -82,8 +147,19 @@ def spread(usd: Floats, row: int, edges: Ticks, window: int, since: int, until: 
 
 
 @kernel
-def _weigh(offsets: Ticks, arrival: Ticks, edges: Ticks, weight: Floats, weights: Floats, jobs: Floats) -> None:
-    """Add up the weights of the counted jobs in each window, and count them."""
+def add_up(offsets: Ticks, values: Floats, sums: Floats) -> None:
+    """Add values of jobs to the sums so far of their replications, in job order."""
+    for r in range(len(offsets) - 1):
+        for j in range(offsets[r], offsets[r + 1]):
+            sums[r] += values[j]
+
+
+@kernel
+def weigh(offsets: Ticks, arrival: Ticks, edges: Ticks, weight: Floats, weights: Floats, jobs: Floats) -> None:
+    """Add the weights of counted jobs to those of their windows, in job order, and count them.
+
+    Jobs that come in chunks give the same sums, for what is added to are the sums so far.
+    """
     windows = len(edges) - 1
     for r in range(len(offsets) - 1):
         window = 0
@@ -97,41 +173,41 @@ def _weigh(offsets: Ticks, arrival: Ticks, edges: Ticks, weight: Floats, weights
 
 
 @kernel
-def _share(
-    offsets: Ticks,
-    arrival: Ticks,
-    edges: Ticks,
-    weight: Floats,
-    weights: Floats,
-    jobs: Floats,
-    loose: Floats,
-    attributed: Floats,
-    fully_loaded: Floats,
-) -> None:
-    """Share out what is loose; what lies in a window without weight goes to all of the horizon.
-
-    ``fully_loaded`` holds at first what a job carries beside its attributed cost; ``loose`` ends as USD a weight.
-    """
-    windows = len(edges) - 1
-    for r in range(len(offsets) - 1):
+def _rate(weights: Floats, jobs: Floats, loose: Floats, by_weight: Floats, by_job: Floats) -> None:
+    """Find what is to be shared for each weight; what lies in a window without weight goes to all of the horizon."""
+    windows = weights.shape[1]
+    for r in range(len(jobs)):
         total, homeless = 0.0, 0.0
         for w in range(windows):
             total += weights[r, w]
             if weights[r, w] == 0:
                 homeless += loose[r, w]
+        over_all = homeless / total if total > 0 else 0.0
+        by_job[r] = homeless / jobs[r] if total == 0 and jobs[r] > 0 else 0.0
         for w in range(windows):
-            if weights[r, w] > 0:
-                loose[r, w] /= weights[r, w]
-            else:
-                loose[r, w] = 0.0
-        by_weight = homeless / total if total > 0 else 0.0
-        by_job = homeless / jobs[r] if total == 0 and jobs[r] > 0 else 0.0
+            by_weight[r, w] = (loose[r, w] / weights[r, w] if weights[r, w] > 0 else 0.0) + over_all
+
+
+@kernel
+def _load(
+    offsets: Ticks,
+    arrival: Ticks,
+    edges: Ticks,
+    weight: Floats,
+    by_weight: Floats,
+    by_job: Floats,
+    attributed: Floats,
+    fully_loaded: Floats,
+) -> None:
+    """Add to ``fully_loaded``, which holds what a job carries beside it, its attributed cost and its share."""
+    windows = len(edges) - 1
+    for r in range(len(offsets) - 1):
         window = 0
         for j in range(offsets[r], offsets[r + 1]):
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
                 window += 1
             if arrival[j] >= edges[0]:
-                fully_loaded[j] += attributed[j] + weight[j] * (loose[r, window] + by_weight) + by_job
+                fully_loaded[j] += attributed[j] + weight[j] * by_weight[r, window] + by_job[r]
 
 
 def _split(fixed: Floats, weights: list[Floats], jobs: list[Floats]) -> list[Floats]:
@@ -150,12 +226,12 @@ def _split(fixed: Floats, weights: list[Floats], jobs: list[Floats]) -> list[Flo
     return parts
 
 
-def share_out(sides: list[Use], fixed: Floats, edges: Ticks, rule: str) -> list[Floats]:
-    """Share loose money among the jobs.
+def rates(sides: list[Side], fixed: Floats, edges: Ticks, rule: str) -> list[Rates]:
+    """Find what a job of each side carries of the money that no single job caused.
 
     Parameters
     ----------
-    sides : list of Use
+    sides : list of Side
         Of one plan; at least one.
     fixed : float64[windows]
         USD that belong to no side: staff and overhead.
@@ -164,28 +240,30 @@ def share_out(sides: list[Use], fixed: Floats, edges: Ticks, rule: str) -> list[
     rule : {"gpu_time", "equal", "platform"}
         Shared by GPU time (API jobs carry none), alike for every job, or not at all.
 
-    Returns
-    -------
-    list of float64[n]
-        What each job of each side costs, fully loaded, in USD; 0 for jobs that arrived before counting began. Unless
-        the rule is ``platform`` they sum to the bill, where there are jobs at all. Idle money of a side without a job
-        is shared like staff.
+    Notes
+    -----
+    Unless the rule is ``platform`` the fully loaded costs sum to the bill, where there are jobs at all. Idle money of a
+    side without a job is shared like staff.
     """
-    replications, windows = len(sides[0].lines), len(edges) - 1
-    weights = [np.zeros((replications, windows)) for _ in sides]
-    jobs = [np.zeros(replications) for _ in sides]
-    for side, its_weights, count in zip(sides, weights, jobs, strict=True):
-        _weigh(side.offsets, side.arrival, edges, side.weight, its_weights, count)
+    weights, jobs = [side.weights for side in sides], [side.jobs for side in sides]
     shared = RULES[rule] != NOT_SHARED
-    whole = np.tile(fixed, (replications, 1))
-    for side, count in zip(sides, jobs, strict=True):
+    whole = np.tile(fixed, (len(sides[0].lines), 1))
+    for side in sides:
         if len(sides) > 1:
-            whole += np.where(count[:, None] > 0, 0.0, side.loose)
+            whole += np.where(side.jobs[:, None] > 0, 0.0, side.loose)
     found = []
-    for side, part, its_weights, count in zip(sides, _split(whole, weights, jobs), weights, jobs, strict=True):
-        loaded = np.zeros(len(side.arrival)) if side.rest is None else side.rest
-        own = np.where(count[:, None] > 0, side.loose, 0.0)
-        loose = (own + part) * shared
-        _share(side.offsets, side.arrival, edges, side.weight, its_weights, count, loose, side.attributed, loaded)
-        found.append(loaded)
+    for side, part in zip(sides, _split(whole, weights, jobs), strict=True):
+        own = np.where(side.jobs[:, None] > 0, side.loose, 0.0)
+        each = Rates(np.empty_like(side.weights), np.empty_like(side.jobs))
+        _rate(side.weights, side.jobs, (own + part) * shared, each.by_weight, each.by_job)
+        found.append(each)
     return found
+
+
+def share_out(uses: list[Use], fixed: Floats, edges: Ticks, rule: str) -> list[Floats]:
+    """Share loose money among the jobs: what each job of each side costs, fully loaded, in USD.
+
+    Parameters are those of ``rates``.
+    """
+    found = rates([use.side(edges) for use in uses], fixed, edges, rule)
+    return [each.loaded(use, edges) for use, each in zip(uses, found, strict=True)]

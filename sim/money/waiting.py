@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.account import Tries
 from sim.jobs import FAILED, REFUSED, Paths, Rows
-from sim.money.sharing import PENALTIES, Use
+from sim.money.sharing import PENALTIES, Use, add_up
 from sim.requests import RequestRows, Requests
 from sim.scenario import Scenario
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
@@ -54,9 +54,9 @@ def with_waiting(use: Use, usd_per_h: Floats, jobs: Paths | Requests, rows: Rows
     if not usd_per_h.any():
         return use
     usd = waiting_usd(usd_per_h, jobs, rows, edges)
-    replication = np.repeat(np.arange(jobs.replications), np.diff(jobs.offsets))
-    lines = use.lines.copy()
-    lines[:, PENALTIES] += np.bincount(replication, usd, jobs.replications)
+    lines, waited = use.lines.copy(), np.zeros(jobs.replications)
+    add_up(jobs.offsets, usd, waited)
+    lines[:, PENALTIES] += waited
     return replace(use, lines=lines, attributed=use.attributed + usd)
 
 

@@ -4,6 +4,7 @@
 a request of one token has none. ``wait``: from arrival until first scheduled, or handed over.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -112,10 +113,14 @@ def _fold(
     loaded: Floats,
     used: Ticks,
 ) -> None:
-    """Fold the rows of one class; ``used`` counts the values: held, held with tpot, API, API with tpot, requests."""
+    """Add the rows of one class to the sums so far, in job order; ``in_system`` and ``queue`` in ticks, tokens as such.
+
+    ``used`` counts the values: held, held with tpot, API, API with tpot, requests.
+    """
     n_held, t_held, n_api, t_api, n_jobs = 0, 0, 0, 0, 0
     for r in range(len(offsets) - 1):
-        in_system, queue, mine = 0.0, 0.0, sums[r]
+        mine = sums[r]
+        in_system, queue = mine[_IN_SYSTEM], mine[_QUEUE]
         for j in range(offsets[r], offsets[r + 1]):
             if job_class[j] != wanted:
                 continue
@@ -183,57 +188,16 @@ def _fold(
                     mine[_DURATION + 7] += tpot
                     api[3, t_api] = tpot
                     t_api += 1
-        mine[_IN_SYSTEM] = in_system / TICKS_PER_HOUR
-        mine[_QUEUE] = queue / TICKS_PER_HOUR
-        mine[_PROMPT] *= 1e-6
-        mine[_OUTPUT] *= 1e-6
-        mine[_TOKENS] = mine[_PROMPT] + mine[_OUTPUT]
+        mine[_IN_SYSTEM], mine[_QUEUE] = in_system, queue
     used[0], used[1], used[2], used[3], used[4] = n_held, t_held, n_api, t_api, n_jobs
 
 
-def _fold_tries(
-    sums: Floats, requests: Requests, rows: RequestRows, wanted: int, opens: int, closes: int, deadline: int
-) -> None:
-    """Fold what requests met at the API, and who was late."""
-    of = {name: sums[:, _SUMS.index(name)] for name in _SUMS}
-    tries = rows.tries
-    if tries is None:  # it takes everybody at the first attempt
-        of["handed"][:] = of["attempts"][:] = of["api"]
-        if deadline == NEVER:
-            return
-    counted = (requests.job_class == wanted) & (requests.arrival >= opens)
-    replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
-    told: dict[str, Any] = {"late": (rows.start >= 0) & (rows.end - requests.arrival > deadline)}
-    if tries is not None:
-        told |= {
-            "failed": rows.outcome == FAILED,
-            "handed": tries.attempts > 0,
-            "attempts": tries.attempts,
-            "retried": tries.attempts > 1,
-            "throttled": tries.throttled,
-            "unfinished_api": (rows.outcome == API) & (rows.end > closes),
-        }
-    for name, values in told.items():
-        of[name][:] = np.bincount(replication, values * counted, requests.replications)
+@dataclass(frozen=True)
+class Rules:
+    """How one class of requests is folded under one plan.
 
-
-def fold_requests(
-    requests: Requests,
-    rows: RequestRows,
-    shares: Shares,
-    wanted: int,
-    overflows: bool,
-    opens: int,
-    closes: int,
-    alone: bool = False,
-    deadline: int = NEVER,
-) -> Fold:
-    """Fold the rows of one class of requests under one plan.
-
-    Parameters
+    Attributes
     ----------
-    requests, rows, shares : Requests, RequestRows, Shares
-        The requests, what became of them and what they cost.
     wanted : int
         Number of the class.
     overflows : bool
@@ -245,40 +209,113 @@ def fold_requests(
     deadline : int
         Microseconds after which an answer is late.
     """
-    count = len(requests)
-    sums = np.zeros((requests.replications, len(_SUMS)))
-    held, api = np.empty((4, count)), np.empty((4, count))
-    copied = 0 if alone and opens == 0 else count
-    costs, loaded, used = np.empty(copied), np.empty(copied), np.zeros(5, np.int64)
-    _fold(
-        requests.offsets,
-        requests.arrival,
-        requests.prompt,
-        requests.output,
-        requests.job_class,
-        rows.start,
-        rows.first_token,
-        rows.end,
-        rows.outcome,
-        rows.preempted,
-        shares.attributed,
-        shares.fully_loaded,
-        wanted,
-        overflows,
-        opens,
-        closes,
-        sums,
-        held,
-        api,
-        costs,
-        loaded,
-        used,
-    )
-    _fold_tries(sums, requests, rows, wanted, opens, closes, deadline)
-    values = {"attributed": costs[: used[4]], "fully_loaded": loaded[: used[4]]}
-    if not copied:
-        values = {"attributed": shares.attributed, "fully_loaded": shares.fully_loaded}
-    for server, table, (all_, with_rest) in (("held", held, used[:2]), ("api", api, used[2:4])):
-        for k, duration in enumerate(DURATIONS):
-            values[f"{duration}_s.{server}"] = table[k, : with_rest if duration == "tpot" else all_]
-    return Fold(OF_REQUESTS, sums, values)
+
+    wanted: int
+    overflows: bool
+    opens: int
+    closes: int
+    alone: bool = False
+    deadline: int = NEVER
+
+
+class Folding:
+    """Sums of one class of requests under one plan, as its rows come: all at once or chunk by chunk.
+
+    Every sum goes on where it stopped, so the cut into chunks changes no bit of it.
+    """
+
+    def __init__(self, rules: Rules, replications: int) -> None:
+        self.rules, self._sums = rules, np.zeros((replications, len(_SUMS)))
+        self._met_account = False
+
+    def add(self, requests: Requests, rows: RequestRows, shares: Shares) -> dict[str, Floats]:
+        """Add requests, what became of them and what they cost.
+
+        Returns
+        -------
+        dict of float64[n]
+            Each measure's values, in job order.
+        """
+        count, rules = len(requests), self.rules
+        held, api = np.empty((4, count)), np.empty((4, count))
+        copied = 0 if rules.alone and rules.opens == 0 else count
+        costs, loaded, used = np.empty(copied), np.empty(copied), np.zeros(5, np.int64)
+        _fold(
+            requests.offsets,
+            requests.arrival,
+            requests.prompt,
+            requests.output,
+            requests.job_class,
+            rows.start,
+            rows.first_token,
+            rows.end,
+            rows.outcome,
+            rows.preempted,
+            shares.attributed,
+            shares.fully_loaded,
+            rules.wanted,
+            rules.overflows,
+            rules.opens,
+            rules.closes,
+            self._sums,
+            held,
+            api,
+            costs,
+            loaded,
+            used,
+        )
+        self._add_tries(requests, rows)
+        values = {"attributed": costs[: used[4]], "fully_loaded": loaded[: used[4]]}
+        if not copied:
+            values = {"attributed": shares.attributed, "fully_loaded": shares.fully_loaded}
+        for server, table, (all_, with_rest) in (("held", held, used[:2]), ("api", api, used[2:4])):
+            for k, duration in enumerate(DURATIONS):
+                values[f"{duration}_s.{server}"] = table[k, : with_rest if duration == "tpot" else all_]
+        return values
+
+    def _add_tries(self, requests: Requests, rows: RequestRows) -> None:
+        """Count what requests met at the API, and who was late."""
+        tries, rules = rows.tries, self.rules
+        self._met_account |= tries is not None
+        if tries is None and rules.deadline == NEVER:
+            return
+        counted = (requests.job_class == rules.wanted) & (requests.arrival >= rules.opens)
+        replication = np.repeat(np.arange(requests.replications), np.diff(requests.offsets))
+        told: dict[str, Any] = {"late": (rows.start >= 0) & (rows.end - requests.arrival > rules.deadline)}
+        if tries is not None:
+            told |= {
+                "failed": rows.outcome == FAILED,
+                "handed": tries.attempts > 0,
+                "attempts": tries.attempts,
+                "retried": tries.attempts > 1,
+                "throttled": tries.throttled,
+                "unfinished_api": (rows.outcome == API) & (rows.end > rules.closes),
+            }
+        for name, values in told.items():  # whole numbers, whose sums are exact in any order
+            self._sums[:, _SUMS.index(name)] += np.bincount(replication, values * counted, requests.replications)
+
+    def sums(self) -> Floats:
+        """Tell the sums of all that was added, in hours and millions of tokens."""
+        sums = self._sums.copy()
+        sums[:, [_IN_SYSTEM, _QUEUE]] /= TICKS_PER_HOUR
+        sums[:, [_PROMPT, _OUTPUT]] *= 1e-6
+        sums[:, _TOKENS] = sums[:, _PROMPT] + sums[:, _OUTPUT]
+        if not self._met_account:  # the API takes everybody at the first attempt
+            for name in ("handed", "attempts"):
+                sums[:, _SUMS.index(name)] = sums[:, _API]
+        return sums
+
+
+def fold_requests(requests: Requests, rows: RequestRows, shares: Shares, rules: Rules) -> Fold:
+    """Fold the rows of one class of requests under one plan.
+
+    Parameters
+    ----------
+    requests, rows, shares : Requests, RequestRows, Shares
+        The requests, what became of them and what they cost.
+    rules : Rules
+        Which class, and how.
+    """
+    folding = Folding(rules, requests.replications)
+    values = folding.add(requests, rows, shares)
+    return Fold(OF_REQUESTS, folding.sums(), values)

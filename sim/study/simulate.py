@@ -31,7 +31,7 @@ from sim.scenario import Plan, Scenario
 from sim.study.at_api import AtApi
 from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
-from sim.study.fold_requests import fold_requests
+from sim.study.fold_requests import Rules, fold_requests
 from sim.study.pools import Pool, pools
 from sim.study.sessions import Coming, served_turns
 from sim.study.tuning import Serve, Tuning, lending
@@ -336,19 +336,20 @@ class Experiment:
                 folds[name] = fold(served.paths, served.rows, of_tunes, classes.index(name), *rules)
         for (pool, requests, rows), its_shares in zip(served.requests, of_pools, strict=True):
             for name in pool.classes:
-                due = self.scenario.chats[name].deadline_hours
-                folds[name] = fold_requests(
-                    requests,
-                    rows,
-                    its_shares,
-                    classes.index(name),
-                    pool.replicas is not None,
-                    self.opens,
-                    self.closes,
-                    alone=len(pool.classes) == 1,
-                    deadline=NEVER if due is None else tick(due),
-                )
+                folds[name] = fold_requests(requests, rows, its_shares, self.fold_rules(pool, name))
         return {name: folds[name] for name in classes}
+
+    def fold_rules(self, pool: Pool, name: str) -> Rules:
+        """Tell how a class of requests is folded that a pool serves."""
+        due = self.scenario.chats[name].deadline_hours
+        return Rules(
+            list(self.scenario.workload).index(name),
+            pool.replicas is not None,
+            self.opens,
+            self.closes,
+            alone=len(pool.classes) == 1,
+            deadline=NEVER if due is None else tick(due),
+        )
 
     def _serving(self, served: Served) -> dict[str, Floats]:
         """Tell of each group of nodes that serves how long its replicas were busy, and there."""

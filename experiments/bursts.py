@@ -32,7 +32,7 @@ import sim
 from sim import catalog
 from sim.charts.demand import Carried, Late, demand_finding, demand_verdicts, duration, for_good, needed, won
 from sim.cli.app import guarded
-from sim.estimate import Estimate, jackknife, plain, pooled_quantiles
+from sim.estimate import Estimate, jackknife, plain
 from sim.files import output_folder, write
 from sim.scenario import Scenario, Tree, build
 from sim.tables import as_csv, grid_text, number, percent, with_interval
@@ -154,7 +154,8 @@ def even_rate() -> float:
 def first_tokens(demand: Demand, replicas: int, rate: float, reps: int, jobs: int) -> Floats:
     """Simulate within how many seconds 95 % have their first token: without each replication in turn, then of all."""
     fold = sim.run(scenario(demand, rate, replicas), reps, jobs=jobs).outcomes["own"].classes["chat"]
-    return pooled_quantiles(fold.values["ttft_s.held"], fold.offsets("ttft_s.held"), np.array([0.95]))[:, 0]
+    pooled = fold.values["ttft_s.held"]
+    return pooled.quantiles(np.array([0.95]), pooled.groups)[:, 0]
 
 
 def crossing(rates: tuple[float, float], seconds: tuple[Floats, Floats]) -> Floats:

@@ -146,8 +146,8 @@ def part(outcome: Outcome, first: int, last: int) -> Outcome:
     folds = {}
     for name, fold in outcome.classes.items():
         at = {measure: fold.offsets(measure) for measure in fold.values}
-        values = {measure: all_[at[measure][first] : at[measure][last]] for measure, all_ in fold.values.items()}
-        folds[name] = Fold(fold.layout, fold.sums[first:last], values)
+        values = {name: all_.values[at[name][first] : at[name][last]] for name, all_ in fold.values.items()}
+        folds[name] = Fold.of(fold.layout, fold.sums[first:last], values)
     arrays = {name: getattr(outcome, name)[first:last] for name in ("lines", "paid", "allocated", "memo", "worn")}
     serving = {name: each[first:last] for name, each in outcome.serving.items()}
     return replace(outcome, **arrays, classes=folds, serving=serving)
@@ -164,7 +164,7 @@ class Bench:
     @classmethod
     def some(cls, ready: Experiment, studies: range, each: int) -> "Bench":
         """Run so many replications for each of some studies."""
-        outcomes = ready.all(studies.stop * each, first=studies.start * each)
+        outcomes = ready.all(studies.stop * each, first=studies.start * each, keep=True)
         return cls(ready, outcomes, each)
 
     def study(self, number: int, replications: int) -> dict[str, Any]:

@@ -94,11 +94,11 @@ def tenants(count: int, nodes: int, cv: float, days: float) -> Scenario:
 def share_waiting(count: int, nodes: int, cv: float, reps: int) -> Estimate:
     """Simulate which share of the runs has to wait."""
     days = max(120.0, 2000 / count)  # some 24,000 runs or more a path
-    outcome = sim.run(tenants(count, nodes, cv, days), reps).outcomes["pool"]
+    outcome = sim.run(tenants(count, nodes, cv, days), reps, exact=True).outcomes["pool"]
     waited, jobs = np.zeros(reps), np.zeros(reps)
     for each in outcome.classes.values():
         offsets = each.offsets("wait_h")
-        before = np.concatenate(([0], np.cumsum(each.values["wait_h"] > 0)))
+        before = np.concatenate(([0], np.cumsum(each.values["wait_h"].values > 0)))
         waited += np.diff(before[offsets])
         jobs += np.diff(offsets)
     return ratio(waited, jobs, 0.95)

@@ -1,14 +1,10 @@
 """Estimates against hand values, brute force and scipy."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
-from worlds import examples
 
 from sim.estimate import (
     Estimate,
@@ -17,7 +13,6 @@ from sim.estimate import (
     mean,
     mser5,
     order_statistic_ranks,
-    pooled_quantiles,
     quantile,
     ratio,
     replications_needed,
@@ -180,71 +175,6 @@ def test_a_quantile_beyond_the_data_has_a_value_and_no_interval():  # fault D05
     assert quantile(values, 0.99, 0.95) == Estimate(pytest.approx(19.81), n=20)
     assert quantile(np.array([]), 0.5, 0.95) == NONE
     assert quantile(np.array([3.0]), 0.5, 0.95) == Estimate(3.0, n=1)
-
-
-# Quantiles over the jobs of all replications
-
-
-def brute_force(values, offsets, probabilities):
-    """Quantiles without each replication and of all, by numpy."""
-    runs = [values[first:last] for first, last in itertools.pairwise(offsets)]
-    rests = [np.concatenate(runs[:r] + runs[r + 1 :]) if len(runs) > 1 else np.empty(0) for r in range(len(runs))]
-    return np.array(
-        [
-            np.quantile(rest, probabilities) if len(rest) else np.full(len(probabilities), np.nan)
-            for rest in [*rests, values]
-        ]
-    )
-
-
-runs_of_values = st.lists(st.lists(st.integers(0, 6) | st.floats(0, 100), max_size=12), min_size=1, max_size=6)
-
-
-@given(runs_of_values)
-@examples(300)
-def test_exact_quantiles_are_numpys_with_each_replication_left_out(runs):
-    values = np.array([value for run in runs for value in run], dtype=np.float64)
-    offsets = np.cumsum([0, *map(len, runs)])
-    found = pooled_quantiles(values, offsets, PROBABILITIES)
-    np.testing.assert_allclose(found, brute_force(values, offsets, PROBABILITIES), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda generator, n: generator.exponential(1, n),
-        lambda generator, n: generator.lognormal(3, 2, n),
-        lambda generator, n: generator.exponential(1, n) * (generator.random(n) < 0.6),  # a wait: many zeros
-        lambda generator, n: generator.uniform(1e6, 1.001e6, n),
-    ],
-)
-def test_sketched_quantiles_are_within_two_per_thousand(draw):
-    values = draw(random(4), 120_000)
-    offsets = np.array([0, 10_000, 10_001, 40_000, 40_000, 120_000])
-    found = pooled_quantiles(values, offsets, PROBABILITIES)
-    exact = pooled_quantiles(values, offsets, PROBABILITIES, exact=True)
-    np.testing.assert_allclose(exact, brute_force(values, offsets, PROBABILITIES), rtol=1e-12)
-    np.testing.assert_allclose(found, exact, rtol=0.002, atol=1e-12)
-    assert not (found == exact).all()  # it was the sketch
-
-
-def test_equal_values_stay_exact_in_the_sketch():
-    values = np.repeat([0.0, 84.1, 3.3, 1e5], [30_000, 10_000, 15_000, 6_000])
-    random(5).shuffle(values)
-    found = pooled_quantiles(values, np.array([0, 20_000, 61_000]), np.array([0.3, 0.5, 0.8, 0.95]))
-    assert found[-1].tolist() == [0, 3.3, 84.1, 1e5]
-
-
-def test_values_outside_the_bins_of_the_sketch():
-    values = np.concatenate([np.full(30_000, 1e-9), np.full(30_000, 5e15)])
-    found = pooled_quantiles(values, np.array([0, 30_000, 60_000]), np.array([0.25, 0.75]))
-    assert found.tolist() == [[5e15, 5e15], [1e-9, 1e-9], [1e-9, 5e15]]
-
-
-def test_one_value_and_none():  # fault D04
-    one = pooled_quantiles(np.array([3.0]), np.array([0, 1, 1]), np.array([0.5, 0.99]))
-    np.testing.assert_array_equal(one, [[np.nan, np.nan], [3, 3], [3, 3]])
-    assert np.isnan(pooled_quantiles(np.empty(0), np.array([0, 0, 0]), np.array([0.5]))).all()
 
 
 # MSER-5

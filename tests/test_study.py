@@ -146,7 +146,7 @@ def test_a_fold_by_hand():
         "interruptions": 0,
         "undone": 0,
     }
-    assert {name: each.tolist() for name, each in found.values.items()} == {
+    assert {name: each.values.tolist() for name, each in found.values.items()} == {
         "wait_h": [6, 3, 2],
         "wait_held_h": [6, 2],
         "sojourn_h": [16, 5, 9],
@@ -154,7 +154,7 @@ def test_a_fold_by_hand():
         "fully_loaded": [11, 31, 41, 51],
     }
     assert fold(paths, rows, shares, 0, False, tick(24), tick(96)).total("overflow").tolist() == [0]
-    assert fold(paths, rows, shares, 1, True, tick(24), tick(96)).values["wait_h"].tolist() == [0]
+    assert fold(paths, rows, shares, 1, True, tick(24), tick(96)).values["wait_h"].values.tolist() == [0]
 
 
 def test_one_replication_has_values_and_no_intervals():

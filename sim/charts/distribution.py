@@ -12,8 +12,9 @@ from sim.charts.reading import StudyLike, number, pick_class, pick_plans
 from sim.charts.sheet import WIDTH, sheet
 from sim.charts.style import GREY, INK, SMALL_SIZE, TEXT_SIZE, Look, limits, looks, spans_decade, theme, ticks, write
 from sim.charts.words import job_words, listed, plain, plan_word, priced_by, provenance, sentence, two_lines, usd
+from sim.estimate import Pooled
 from sim.scenario.arrivals import mean_rate
-from sim.units import Floats
+from sim.units import Floats, Ticks
 
 _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
 """Inches: a column of numbers, a plan's row, above and below the panel."""
@@ -21,8 +22,11 @@ _COLUMN, _ROW, _TOP, _BOTTOM = 0.62, 0.82, 0.2, 0.55
 _MOST_BINS = 160
 _COLUMNS = (("p5", "p5"), ("p50", "median"), ("mean", "mean"), ("p95", "p95"))
 _DRAWN = ("attributed", "fully_loaded")
-_TAIL = (0.002, 0.998)
+_TAIL = np.array([0.002, 0.998])
 """What lies outside these quantiles is not drawn."""
+
+Weighted = tuple[Floats, Ticks]
+"""Costs, and how often each came."""
 
 
 def cost_distribution(
@@ -103,14 +107,16 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     axes = page.axes(left, right, _TOP, height)
     jobs, unit = priced_by(study.scenario, job_class)
     values = {
-        plan: {name: jobs * study.outcomes[plan].classes[job_class].values[name] for name in _DRAWN} for plan in plans
+        plan: {name: _weighted(study.outcomes[plan].classes[job_class].values[name], jobs) for name in _DRAWN}
+        for plan in plans
     }
     look = looks(list(study.scenario.plans))
-    ends = np.concatenate([_ends(values[plan]["fully_loaded"]) for plan in plans])
+    pooled = [study.outcomes[plan].classes[job_class].values["fully_loaded"] for plan in plans]
+    ends = np.concatenate([jobs * each.quantiles(_TAIL)[-1] for each in pooled if each.count] or [np.empty(0)])
     log = spans_decade(ends)
     low, high = limits(ends, log, 0.02, 0.02)
     ticks(axes, "x", low, high, log=log)
-    count = int(min(_MOST_BINS, 12 + 5 * len(next(iter(values.values()))["fully_loaded"]) ** (1 / 3)))
+    count = int(min(_MOST_BINS, 12 + 5 * next(iter(values.values()))["fully_loaded"][1].sum() ** (1 / 3)))
     bins = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     for row, plan in enumerate(plans):
         base = len(plans) - 1.0 - row
@@ -124,22 +130,24 @@ def _draw(study: StudyLike, job_class: str, plans: list[str], title: str) -> Fig
     return page.figure
 
 
-def _ends(values: Floats) -> Floats:
-    """Take the ends of what is drawn of a distribution."""
-    return np.quantile(values, _TAIL) if len(values) else np.empty(0)
+def _weighted(pooled: Pooled, jobs: float) -> Weighted:
+    """Take the costs of so many jobs, and how often each came."""
+    values, weights = pooled.weighted
+    return jobs * values, weights
 
 
-def _hill(axes: Axes, values: dict[str, Floats], bins: Floats, base: float, look: Look) -> None:
+def _hill(axes: Axes, values: dict[str, Weighted], bins: Floats, base: float, look: Look) -> None:
     """Draw the shape of a plan's costs on its base line; only shapes compare, not heights."""
     middle = (bins[1:] + bins[:-1]) / 2
     for name in _DRAWN:
-        counts, _ = np.histogram(values[name], bins)
+        counts, _ = np.histogram(values[name][0], bins, weights=values[name][1])
         if not counts.any():
             continue
         smooth = np.convolve(counts, (0.25, 0.5, 0.25), mode="same")
         tops = base + 0.72 * smooth / smooth.max()
         if name == "attributed":
-            if not np.array_equal(values[name], values["fully_loaded"]):
+            full = values["fully_loaded"]
+            if not all(np.array_equal(mine, its) for mine, its in zip(values[name], full, strict=True)):
                 axes.plot(middle, tops, color=GREY, linewidth=0.8, zorder=2.2)
         else:
             axes.fill_between(middle, base, tops, color=look.colour, alpha=0.35, linewidth=0, zorder=2)

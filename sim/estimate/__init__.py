@@ -13,15 +13,17 @@ from sim.estimate.interval import (
     replications_needed,
     share,
 )
-from sim.estimate.pooled import pooled_quantiles
+from sim.estimate.pooled import EXACT, Pooled
 from sim.estimate.tail import WORST, conditional_value_at_risk, probability_over
 from sim.estimate.warmup import mser5
 
 __all__ = [
+    "EXACT",
     "FEWEST",
     "WORST",
     "Estimate",
     "Lacking",
+    "Pooled",
     "clustered_mean",
     "clustered_quantile",
     "clustered_share",
@@ -32,7 +34,6 @@ __all__ = [
     "mser5",
     "order_statistic_ranks",
     "plain",
-    "pooled_quantiles",
     "probability_over",
     "quantile",
     "ratio",

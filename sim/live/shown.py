@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.estimate import Estimate, mean, plain, pooled_quantiles, ratio
+from sim.estimate import Estimate, Pooled, mean, plain, ratio
 from sim.money import BUSY, LINES
 from sim.scenario import Scenario
 from sim.study.compare import unfit
@@ -30,7 +30,7 @@ class _Waits:
 
     total: Floats
     count: Floats
-    values: Floats
+    values: Pooled
     offsets: Ticks
 
     @classmethod
@@ -54,10 +54,9 @@ class _Waits:
         return Estimate(_quantiles(self.values, ("p95",))[0])
 
 
-def _quantiles(values: Floats, names: tuple[str, ...]) -> list[float | None]:
+def _quantiles(values: Pooled, names: tuple[str, ...]) -> list[float | None]:
     """Give percentiles of pooled values without intervals: the same numbers as with them, at a part of the time."""
-    ends = np.array([0, len(values)], np.int64)
-    row = pooled_quantiles(values, ends, np.array([PERCENTILES[name] for name in names]))[-1]
+    row = values.quantiles(np.array([PERCENTILES[name] for name in names]))[-1]
     return [plain(float(each)) for each in row]
 
 

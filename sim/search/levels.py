@@ -202,7 +202,9 @@ def excess(level: Level, kept: Kept) -> float:
 def _values(level: Level, fold: Fold) -> tuple[Floats, Ticks]:
     """Take the values that a level is about, replication after replication, in its unit."""
     found = [
-        (fold.values[name] / per, fold.offsets(name)) for name, per in level.measures.items() if name in fold.values
+        (fold.values[name].values / per, fold.offsets(name))
+        for name, per in level.measures.items()
+        if name in fold.values
     ]
     offsets = reduce(np.add, [at for _, at in found])
     if len(found) == 1:

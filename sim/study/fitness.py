@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.estimate import Estimate, plain, pooled_quantiles
+from sim.estimate import Estimate, Pooled, plain
 from sim.scenario import Scenario
 from sim.study.compare import unfit
 from sim.study.fold import Fold
@@ -51,5 +51,5 @@ def _of_servers(folded: Fold, duration: str) -> Estimate:
 
 def _p95(folded: Fold, measures: list[str]) -> Estimate:
     """Estimate the 95th percentile of some measures together."""
-    values = np.concatenate([folded.values[measure] for measure in measures])
-    return Estimate(plain(float(pooled_quantiles(values, np.array([0, len(values)]), _P95)[-1, 0])))
+    pooled = Pooled.union([folded.values[measure] for measure in measures])
+    return Estimate(plain(float(pooled.quantiles(_P95)[-1, 0])))

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from sim.compiled import kernel
+from sim.estimate import Pooled
 from sim.jobs import API, HELD, NOT_STARTED, Paths, Rows
 from sim.money import Shares
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
@@ -89,13 +90,13 @@ class Fold:
         What is summed and measured.
     sums : float64[replications, len(layout.sums)]
         Sums of each replication.
-    values : dict of float64[n]
-        Each measure's values, one replication after the other.
+    values : dict of Pooled
+        Each measure's values.
     """
 
     layout: Layout
     sums: Floats
-    values: dict[str, Floats]
+    values: dict[str, Pooled]
 
     def total(self, name: str) -> Floats:
         """Sum of one kind in each replication."""
@@ -103,7 +104,13 @@ class Fold:
 
     def offsets(self, measure: str) -> Ticks:
         """Where the values of each replication begin and end."""
-        return np.concatenate(([0], np.cumsum(self.total(self.layout.measures[measure])))).astype(np.int64)
+        return _offsets(self.layout, self.sums, measure)
+
+    @classmethod
+    def of(cls, layout: Layout, sums: Floats, values: dict[str, Floats]) -> "Fold":
+        """Take the sums of some replications, and each measure's values, one replication after the other."""
+        each = {name: Pooled.of(found, _offsets(layout, sums, name)) for name, found in values.items()}
+        return cls(layout, sums, each)
 
     @classmethod
     def joined(cls, folds: list["Fold"]) -> "Fold":
@@ -113,8 +120,14 @@ class Fold:
         return cls(
             folds[0].layout,
             np.concatenate([fold.sums for fold in folds]),
-            {name: np.concatenate([fold.values[name] for fold in folds]) for name in folds[0].values},
+            {name: Pooled.joined([fold.values[name] for fold in folds]) for name in folds[0].values},
         )
+
+
+def _offsets(layout: Layout, sums: Floats, measure: str) -> Ticks:
+    """Tell where the values of each replication begin and end."""
+    count = sums[:, layout.sums.index(layout.measures[measure])]
+    return np.concatenate(([0], np.cumsum(count))).astype(np.int64)
 
 
 @kernel
@@ -240,6 +253,6 @@ def fold(paths: Paths, rows: Rows, charges: Shares, wanted: int, overflows: bool
         undone = mine & (rows.interrupted > 0) & (rows.end > closes) & late
         sums[:, _UNDONE] = np.bincount(of_job[undone], minlength=paths.replications)
     values, lengths = (waits, held, sojourns, costs, loaded), used[[0, 1, 0, 2, 2]]
-    return Fold(
+    return Fold.of(
         OF_TUNES, sums, {name: each[:length] for name, each, length in zip(MEASURES, values, lengths, strict=True)}
     )

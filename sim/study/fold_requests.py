@@ -318,4 +318,4 @@ def fold_requests(requests: Requests, rows: RequestRows, shares: Shares, rules: 
     """
     folding = Folding(rules, requests.replications)
     values = folding.add(requests, rows, shares)
-    return Fold(OF_REQUESTS, folding.sums(), values)
+    return Fold.of(OF_REQUESTS, folding.sums(), values)

@@ -32,6 +32,8 @@ from sim.study.at_api import AtApi
 from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import Rules, fold_requests
+from sim.study.gathered import Gathered
+from sim.study.outcome import Outcome as Outcome
 from sim.study.pools import Pool, pools
 from sim.study.sessions import Coming, served_turns
 from sim.study.tuning import Serve, Tuning, lending
@@ -60,60 +62,6 @@ ENGINES: dict[str, Engine] = {
 _JOBS_A_PIECE = 30_000  # keeps a piece's arrays within the processor's cache
 _CELLS_A_PIECE = 1_000_000  # of windows x replications
 _NUMBERS_A_PIECE = 4_000_000  # of hazards
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What some replications gave under one plan.
-
-    Attributes
-    ----------
-    lines : float64[R, lines]
-        The bill of each replication.
-    paid, allocated : float64[R]
-        GPU hours.
-    memo : float64[R, len(MEMO)]
-        What is told beside the bill.
-    worn : float64[R, 3]
-        Interruptions of jobs, the hours that they ran, interruptions in vain.
-    classes : dict of Fold
-        By class name.
-    serving : dict of float64[R, 3]
-        Of each group of nodes that serves: replica hours with somebody running, request hours running, replica hours
-        that were there.
-    """
-
-    lines: Floats
-    paid: Floats
-    allocated: Floats
-    memo: Floats
-    worn: Floats
-    classes: dict[str, Fold]
-    serving: dict[str, Floats]
-
-    @property
-    def bills(self) -> Floats:
-        """Total bill of each replication in USD."""
-        return np.asarray(self.lines.sum(axis=1))
-
-    def total(self, name: str) -> Floats:
-        """One kind of sum over all classes, in each replication."""
-        return np.asarray(np.sum([each.total(name) for each in self.classes.values()], axis=0))
-
-    @classmethod
-    def joined(cls, parts: Sequence["Outcome"]) -> "Outcome":
-        """Put outcomes of successive replications together."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.lines for part in parts]),
-            np.concatenate([part.paid for part in parts]),
-            np.concatenate([part.allocated for part in parts]),
-            np.concatenate([part.memo for part in parts]),
-            np.concatenate([part.worn for part in parts]),
-            {name: Fold.joined([part.classes[name] for part in parts]) for name in parts[0].classes},
-            {name: np.concatenate([part.serving[name] for part in parts]) for name in parts[0].serving},
-        )
 
 
 @dataclass(frozen=True)
@@ -367,7 +315,22 @@ class Experiment:
         work = self.work(replications)
         return {name: self.charged(name, self.served(name, work))[0] for name in self.tunings}
 
-    def all(self, replications: int, mapper: Callable[..., Iterable[Any]] = map, first: int = 0) -> dict[str, Outcome]:
-        """Run all replications from ``first`` on; ``mapper`` may be that of a thread pool."""
-        parts = list(mapper(self.piece, self.pieces(replications, first)))
-        return {name: Outcome.joined([part[name] for part in parts]) for name in self.tunings}
+    def all(
+        self,
+        replications: int,
+        mapper: Callable[..., Iterable[Any]] = map,
+        first: int = 0,
+        keep: bool = False,
+    ) -> dict[str, Outcome]:
+        """Run all replications from ``first`` on; ``mapper`` may be that of a thread pool.
+
+        Of more jobs than ``EXACT`` a histogram is left, unless their values are to be kept.
+        """
+        gathered = Gathered(first, replications - first, keep)
+
+        def work(piece: range) -> None:
+            gathered.add(piece, self.piece(piece))
+
+        for _ in mapper(work, self.pieces(replications, first)):
+            pass
+        return gathered.outcomes()

@@ -268,7 +268,7 @@ def run(
     engine : {"kernel", "simpy"}
         The product, or the reference it is held to.
     exact : bool
-        Whether quantiles over jobs are sorted for however many jobs there are.
+        Whether the values of all jobs are kept, and quantiles over them sorted, however many there are.
     progress : callable, optional
         Called with pieces done and pieces in all.
 
@@ -285,6 +285,6 @@ def run(
     check_how(seed, jobs, engine)
     experiment = Experiment.of(scenario, chosen_seed(scenario, seed), engine)
     with pool(jobs) as executor:
-        outcomes = experiment.all(replications, mapper(executor, progress))
+        outcomes = experiment.all(replications, mapper(executor, progress), keep=exact)
         found = result(experiment, outcomes, exact, mapper(executor))
     return Study(scenario, replications, experiment, outcomes, found)

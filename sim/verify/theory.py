@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.estimate import Estimate
+from sim.estimate import Estimate, Pooled
 from sim.estimate.interval import plain
 from sim.faults import Fault, InputError
 from sim.jobs import Paths
@@ -123,13 +123,11 @@ def _values_of(requests: bool, measure: str) -> list[str]:
 
 def _slim(outcome: Outcome, plan: str, wanted: set[tuple[str, str, str]]) -> Outcome:
     """Drop the values of single jobs that no one asks for."""
-    nothing: Floats = np.empty(0)
-    classes = {
-        name: replace(
-            each, values={key: value if (plan, name, key) in wanted else nothing for key, value in each.values.items()}
-        )
-        for name, each in outcome.classes.items()
-    }
+    classes = {}
+    for name, each in outcome.classes.items():
+        nothing = Pooled(len(each.sums))
+        values = {key: value if (plan, name, key) in wanted else nothing for key, value in each.values.items()}
+        classes[name] = replace(each, values=values)
     return replace(outcome, classes=classes)
 
 

@@ -18,7 +18,7 @@ from sim.units import FINE, NEVER, Floats, Ticks
 # What is known of a replica, one row of integers each.
 FIELDS = 21
 (_AT, _BEGAN, _FIRST, _GROWTH, _LOW, _COUNT, _FRESH, _PREFILL, _DECODING, _RUNNING, _KV, _ITERATION) = range(12)
-(_PART, _PART_LEFT, _QUEUE, _QUEUE_END, _LAST, _WINDOW, _OPEN, _LAST_BEGAN, _TOP) = range(12, 21)
+(_PART, _PART_LEFT, QUEUE, QUEUE_END, _LAST, _WINDOW, _OPEN, _LAST_BEGAN, _TOP) = range(12, 21)
 
 
 @kernel
@@ -79,10 +79,13 @@ def serve(
     the microseconds before which no request ends; ``behind`` ends a list with -1. Tests of numbers that cannot be
     negative spare the compiler the care for indices that count from the end. Without a ``policy`` no node comes or
     goes, and numba leaves out what is for that.
+
+    A replication may be served piece by piece (``stream``): ``begins`` and ``stops`` tell whether the clock starts and
+    stops in this call. If it does not stop, all is brought up to the last arrival, and all state is in the arrays.
     """
     base, per_request, per_kv_token, per_prefill_token, prefill, floor, load, frontend = rules[:8]
     replicas, gpus, room, seats, budget, join_lag, longest_jump = rules[8:15]
-    has_api, overflow_above, safe, shift = rules[15:]
+    has_api, overflow_above, safe, shift, begins, stops = rules[15:]
     given, behind, came = of_requests[0], of_requests[1], arrival
     if policy is not None:
         came = of_requests[2]
@@ -90,21 +93,23 @@ def serve(
     players, places, lora = len(bounds) >> 1, finish.shape[1] >> 1, slots.shape[2]
     quickest, opens, closes = max(base, floor), edges[0], edges[len(edges) - 1]
     for r in range(len(offsets) - 1):
-        bounds[:], counts[:], finish[:] = NEVER, NEVER, NEVER
-        state[:], clocks[:], busy_ticks[:], slots[:], seated[:] = 0, 0.0, 0, -1, -1
-        busy[r], batch_time[r] = 0.0, 0.0
-        for i in range(replicas):
-            play(counts, players, i, i)
-            state[i, _AT] = NEVER
-            state[i, _PART] = state[i, _QUEUE] = -1
-            state[i, _LAST] = opens
-            slots[i, 1] = 0
-            for seat in range(seats):
-                free[i, seat] = seat
-        if policy is not None:
-            begin(policy, moments, nodes, schedule, hires[r], counts, closes)
+        if begins:
+            bounds[:], counts[:], finish[:] = NEVER, NEVER, NEVER
+            state[:], clocks[:], busy_ticks[:], slots[:], seated[:] = 0, 0.0, 0, -1, -1
+            busy[r], batch_time[r] = 0.0, 0.0
+            for i in range(replicas):
+                play(counts, players, i, i)
+                state[i, _AT] = NEVER
+                state[i, _PART] = state[i, QUEUE] = -1
+                state[i, _LAST] = opens
+                slots[i, 1] = 0
+                for seat in range(seats):
+                    free[i, seat] = seat
+            if policy is not None:
+                begin(policy, moments, nodes, schedule, hires[r], counts, closes)
         arriving, last = offsets[r], offsets[r + 1]
-        limit = coming = arrival[arriving] * FINE if arriving < last else NEVER - 1
+        beyond = NEVER - 1 if stops else arrival[last - 1] * FINE
+        limit = coming = arrival[arriving] * FINE if arriving < last else beyond
         entering = False
         while True:
             if policy is not None:  # who waits at the door comes before what else may happen
@@ -118,7 +123,7 @@ def serve(
             mine, at = state[i], state[i, _AT]
             if at <= limit:  # it is brought up to the arrival
                 n, kv, iteration, running = mine[_DECODING], mine[_KV], mine[_ITERATION], mine[_RUNNING]
-                part, queue, count, fresh, new = mine[_PART], mine[_QUEUE], mine[_COUNT], mine[_FRESH], mine[_PREFILL]
+                part, queue, count, fresh, new = mine[_PART], mine[QUEUE], mine[_COUNT], mine[_FRESH], mine[_PREFILL]
                 clock, since = clocks[i, 0], mine[_LAST]
                 ends, sitting, vacant = finish[i], seated[i], free[i]
                 while True:
@@ -188,7 +193,7 @@ def serve(
                             running -= 1
                             vacant[running] = seat
                             if queue < 0:
-                                mine[_QUEUE_END] = j
+                                mine[QUEUE_END] = j
                             behind[j], queue = queue, j
                             gpu_time[j] += shared
                             preempted[j] += 1
@@ -289,7 +294,7 @@ def serve(
                     if at > limit or now == limit:
                         break
                 mine[_DECODING], mine[_KV], mine[_ITERATION], mine[_RUNNING] = n, kv, iteration, running
-                mine[_PART], mine[_QUEUE], mine[_COUNT], mine[_FRESH], mine[_PREFILL] = part, queue, count, fresh, new
+                mine[_PART], mine[QUEUE], mine[_COUNT], mine[_FRESH], mine[_PREFILL] = part, queue, count, fresh, new
                 clocks[i, 0], mine[_LAST], mine[_AT] = clock, since, at
             if not routed:
                 # Nobody ends before the end of its span; where that was at the arrival, somewhat later.
@@ -314,7 +319,7 @@ def serve(
             if not entering:
                 # An arrival: the door, the router, the queue.
                 arriving += 1
-                limit = coming = arrival[arriving] * FINE if arriving < last else NEVER - 1
+                limit = coming = arrival[arriving] * FINE if arriving < last else beyond
                 start[j] = first_token[j] = end[j] = replica[j] = -1
                 outcome[j], preempted[j], gpu_time[j] = NOT_STARTED, 0, 0.0
                 turned_away = tokens + output[j] - 1 > room
@@ -335,18 +340,18 @@ def serve(
                     outcome[j] = API if has_api else REFUSED
                     if has_api:
                         start[j] = arrival[j]
-                        first_token[j] = arrival[j] + api_first[j]
-                        end[j] = first_token[j] + api_rest[j]
+                        first_token[j] = arrival[j] + api_first[j - offsets[0]]
+                        end[j] = first_token[j] + api_rest[j - offsets[0]]
                     continue
             play(counts, players, i, counts[1] + players)
             given[j], behind[j] = 0, -1
             if policy is not None:
                 came[j] = now >> 16
-            if mine[_QUEUE] >= 0:
-                behind[mine[_QUEUE_END]] = j
-                mine[_QUEUE_END] = j
+            if mine[QUEUE] >= 0:
+                behind[mine[QUEUE_END]] = j
+                mine[QUEUE_END] = j
             else:
-                mine[_QUEUE] = mine[_QUEUE_END] = j
+                mine[QUEUE] = mine[QUEUE_END] = j
                 if at == NEVER:
                     mine[_AT] = now
                 elif mine[_COUNT] > 1 and mine[_PREFILL] == 0 and mine[_RUNNING] < seats:
@@ -366,13 +371,15 @@ def serve(
 
         if policy is not None:
             hired[r] = moments[HIRES]
+        if not stops:
+            continue
         # Who had not started when the clock stopped has had nothing; the fleet's own sums.
         for i in range(replicas):
             for w in range(len(edges) - 1):
                 busy[r, w] += busy_ticks[i, w] / FINE
             batch_time[r] += clocks[i, 1] / FINE
             for k in range(seats + 1):
-                j, share = (seated[i, k], clocks[i, 0]) if k < seats else (state[i, _QUEUE], 0.0)
+                j, share = (seated[i, k], clocks[i, 0]) if k < seats else (state[i, QUEUE], 0.0)
                 while j >= 0:
                     if start[j] < 0:
                         gpu_time[j], preempted[j] = 0.0, 0

@@ -30,9 +30,9 @@ def _safe_count(rules: Replicas) -> int:
     return max(1, LONGEST_SPAN // max(1, longest, rules.floor))
 
 
-def _scaler(replicas: Replicas, requests: Requests, loads: Ticks | None) -> dict[str, Any]:
+def _scaler(replicas: Replicas, replications: int, times: Ticks) -> dict[str, Any]:
     """Put together what the kernel needs to know of nodes that come and go."""
-    times, rules = checked_loads(replicas, requests, loads), replicas.scaling
+    rules = replicas.scaling
     if rules is None:
         shapes = {"moments": 0, "nodes": (0, 0), "schedule": (0, 0), "boots": (0, 0), "hires": (0, 0, 0), "hired": 0}
         return {"policy": None} | {name: np.empty(shape, np.int64) for name, shape in shapes.items()}
@@ -44,12 +44,44 @@ def _scaler(replicas: Replicas, requests: Requests, loads: Ticks | None) -> dict
         "nodes": np.empty((OF_NODE, nodes), np.int64),
         "schedule": np.empty((2, 0), np.int64) if rules.schedule is None else np.ascontiguousarray(rules.schedule),
         "boots": np.ascontiguousarray(times),
-        "hires": np.empty((requests.replications, 4, nodes + times.shape[1]), np.int64),
-        "hired": np.empty(requests.replications, np.int64),
+        "hires": np.empty((replications, 4, nodes + times.shape[1]), np.int64),
+        "hired": np.empty(replications, np.int64),
     }
 
 
-def _hires(table: Ticks, hired: Ticks) -> Hires:
+def rules_of(replicas: Replicas, has_times: bool, *, begins: bool = True, stops: bool = True) -> Ticks:
+    """Lay out the rules for the kernel; ``begins`` and ``stops``: whether the clock starts and stops in this call."""
+    if not 0 < replicas.count <= FINE:
+        raise ValueError("a serving fleet has at least one replica, and at most 65,536")
+    players, places = players_for(replicas.count), players_for(replicas.max_num_seqs)
+    overflow_above = replicas.overflow_above  # as the router's contest has it
+    overflow_above = NEVER if overflow_above >= NEVER else min(overflow_above, AWAY // players) * players
+    has_api = has_times and replicas.has_api
+    others = (has_api, overflow_above, _safe_count(replicas), places.bit_length() - 1, begins, stops)
+    return np.array((*_TERMS(replicas), *_LIMITS(replicas), *others), np.int64)
+
+
+def scratch(replicas: Replicas, replications: int, times: Ticks) -> dict[str, Any]:
+    """Make the arrays in which the kernel keeps what it knows of replicas and nodes, by its names for them."""
+    seats, windows = replicas.max_num_seqs, len(replicas.edges) - 1
+    players, places = players_for(replicas.count), players_for(seats)
+    return {
+        "state": np.empty((replicas.count, FIELDS), np.int64),
+        "clocks": np.empty((replicas.count, 2)),
+        "busy_ticks": np.empty((replicas.count, windows), np.int64),
+        "finish": np.empty((replicas.count, 2 * places), np.int64),
+        "of_seats": np.empty((2, replicas.count, seats), np.int64),
+        "of_router": np.empty((2, 2 * players), np.int64),
+        "slots": np.empty((replicas.count, 3, replicas.slots), np.int64),
+    } | _scaler(replicas, replications, times)
+
+
+def of_requests(replicas: Replicas, count: int) -> Ticks:
+    """Make the array in which the kernel keeps what it knows of each request."""
+    return np.empty((2 if replicas.scaling is None else 3, count), np.int64)
+
+
+def hires_of(table: Ticks, hired: Ticks) -> Hires:
     """Take the hires from the kernel's table."""
     if (hired < 0).any():
         raise ExhaustedError("hires")
@@ -91,15 +123,9 @@ def serve_requests(
     """
     count, windows = len(requests), len(replicas.edges) - 1
     rows = RequestRows.unwritten(count, requests.replications, windows) if out is None else out
-    if not 0 < replicas.count <= FINE:
-        raise ValueError("a serving fleet has at least one replica, and at most 65,536")
-    seats = replicas.max_num_seqs
-    players, places = players_for(replicas.count), players_for(seats)
-    overflow_above = replicas.overflow_above  # as the router's contest has it
-    overflow_above = NEVER if overflow_above >= NEVER else min(overflow_above, AWAY // players) * players
-    others = (api is not None and replicas.has_api, overflow_above, _safe_count(replicas), places.bit_length() - 1)
+    rules = rules_of(replicas, api is not None)
     at_api = (np.empty(0, np.int64),) * 2 if api is None else (api.first_token, api.rest)
-    scaler = _scaler(replicas, requests, loads)
+    kept = scratch(replicas, requests.replications, checked_loads(replicas, requests, loads))
     columns = {name: column for name, column in vars(rows).items() if name not in ("hires", "tries")}
     serve(
         requests.offsets,
@@ -109,16 +135,9 @@ def serve_requests(
         requests.adapter,
         requests.cached,
         *at_api,
-        np.array((*_TERMS(replicas), *_LIMITS(replicas), *others), np.int64),
+        rules,
         replicas.edges * FINE,
-        **columns | scaler,
-        of_requests=np.empty((2 if replicas.scaling is None else 3, count), np.int64),
-        state=np.empty((replicas.count, FIELDS), np.int64),
-        clocks=np.empty((replicas.count, 2)),
-        busy_ticks=np.empty((replicas.count, windows), np.int64),
-        finish=np.empty((replicas.count, 2 * places), np.int64),
-        of_seats=np.empty((2, replicas.count, seats), np.int64),
-        of_router=np.empty((2, 2 * players), np.int64),
-        slots=np.empty((replicas.count, 3, replicas.slots), np.int64),
+        **columns | kept,
+        of_requests=of_requests(replicas, count),
     )
-    return rows if replicas.scaling is None else replace(rows, hires=_hires(scaler["hires"], scaler["hired"]))
+    return rows if replicas.scaling is None else replace(rows, hires=hires_of(kept["hires"], kept["hired"]))

@@ -35,7 +35,11 @@ def joined(parts: list[Told]) -> Told:
 
 
 def streamed(
-    stream: RequestStream, requests: Requests, api: ApiTimes | None, size: int, seen: Callable[[int], None] | None = None
+    stream: RequestStream,
+    requests: Requests,
+    api: ApiTimes | None,
+    size: int,
+    seen: Callable[[int], None] | None = None,
 ) -> Told:
     """Serve one replication in pieces of so many requests; ``seen`` is told how many are under way after each."""
     parts = []

@@ -9,7 +9,7 @@ from sim.fleet.stream import RequestStream
 from sim.requests import COLUMNS
 from sim.verify.serving_worlds import differences, scaled_world, world
 
-WORLDS = 240
+WORLDS = 60
 SIZES = (1, 2, 7, 1000)
 
 

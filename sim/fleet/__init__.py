@@ -3,5 +3,6 @@
 from sim.fleet.api import answer, attempts
 from sim.fleet.nodes import serve
 from sim.fleet.replicas import serve_requests
+from sim.fleet.stream import RequestStream
 
-__all__ = ["answer", "attempts", "serve", "serve_requests"]
+__all__ = ["RequestStream", "answer", "attempts", "serve", "serve_requests"]

@@ -27,6 +27,7 @@ Loads = Callable[[int], Ticks]
 """Draws times of loading: ``loads(n)[0, k]`` is that of the k-th order, however many are drawn."""
 
 _OF_ROWS = ("start", "first_token", "end", "replica", "outcome", "preempted", "gpu_time")
+_SERVED = ("arrival", "prompt", "output", "adapter", *_OF_ROWS)
 _STATE = ("state", "clocks", "busy_ticks", "finish", "of_seats", "of_router", "slots", "moments", "nodes", "hires")
 _NONE = np.empty(0, np.int64)
 
@@ -95,19 +96,22 @@ class RequestStream:
         Draws times of loading; where nodes come and go.
     first_loads : int
         How many to draw at first; where they run out, twice as many are drawn.
+    caches : bool
+        Whether replicas keep prefixes; else every token of a prompt is computed, and ``cached`` is only handed through.
 
     Notes
     -----
     Memory: the requests that are under way, those that came after them, and a piece.
     """
 
-    def __init__(self, replicas: Replicas, loads: Loads | None = None, first_loads: int = 64) -> None:
+    def __init__(
+        self, replicas: Replicas, loads: Loads | None = None, first_loads: int = 64, *, caches: bool = True
+    ) -> None:
         if (replicas.scaling is None) != (loads is None):
             raise ValueError("nodes that come and go need times of loading, and no others")
         self.replicas, self.loads = replicas, loads
         self.kept = scratch(replicas, 1, self._drawn_loads(first_loads))
-        self.table = _Table(replicas, 0)
-        self.begun = False
+        self.table, self.begun, self.caches = _Table(replicas, 0), False, caches
 
     @property
     def waiting(self) -> int:
@@ -144,7 +148,7 @@ class RequestStream:
         Requests, RequestRows
             All others, with the busy time, batch time and hires of the whole replication.
         """
-        nobody = Requests(np.zeros(2, np.int64), *(_NONE,) * len(COLUMNS))
+        nobody = Requests(np.zeros(2, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, _NONE)
         busy, batch_time = self._serve(nobody, None, stops=True)
         requests, rows = self.table.taken(self.table.tail, busy, batch_time)
         if self.loads is not None:
@@ -176,15 +180,16 @@ class RequestStream:
         while True:
             before = None if self.loads is None else self._copied(first)
             serve(
-                np.array([first, table.tail]),
-                *(table.columns[name] for name in ("arrival", "prompt", "output", "adapter", "cached")),
-                *((_NONE, _NONE) if api is None else (api.first_token, api.rest)),
-                rules_of(self.replicas, api is not None, begins=not self.begun, stops=stops),
-                self.replicas.edges * FINE,
-                *(table.columns[name] for name in _OF_ROWS),
-                busy,
-                batch_time,
+                offsets=np.array([first, table.tail]),
+                api_first=_NONE if api is None else api.first_token,
+                api_rest=_NONE if api is None else api.rest,
+                rules=rules_of(self.replicas, api is not None, begins=not self.begun, stops=stops),
+                edges=self.replicas.edges * FINE,
+                busy=busy,
+                batch_time=batch_time,
                 of_requests=table.known,
+                cached=table.columns["cached"] if self.caches else np.zeros(table.room, np.int64),
+                **{name: table.columns[name] for name in _SERVED},
                 **self.kept,
             )
             if before is None or self.kept["hired"][0] >= 0:

@@ -5,7 +5,7 @@ from sim.workload.hazards import Sizes, enlarged, first_sizes, hazards, loads, n
 from sim.workload.logs import RequestList, listed_requests
 from sim.workload.path import sample, terms
 from sim.workload.replays import Replay, replay_of
-from sim.workload.requests import sample_requests
+from sim.workload.requests import request_pieces, sample_requests
 from sim.workload.sessions import joined_turns
 from sim.workload.traces import Listed, listed_jobs
 
@@ -27,6 +27,7 @@ __all__ = [
     "loads",
     "numbers",
     "replay_of",
+    "request_pieces",
     "sample",
     "sample_requests",
     "terms",

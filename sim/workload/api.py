@@ -53,7 +53,13 @@ def _filled(
 
 
 def _by_request(
-    law: Any, scenario: Scenario, seed: int, replications: Sequence[int], requests: Requests, what: str
+    law: Any,
+    scenario: Scenario,
+    seed: int,
+    replications: Sequence[int],
+    requests: Requests,
+    what: str,
+    under_way: dict[str, Draws] | None = None,
 ) -> Floats:
     """Draw a value for each request; one for all where nothing is left to chance."""
     if law is None or law.law == "deterministic":
@@ -61,14 +67,24 @@ def _by_request(
     values = np.empty(len(requests))
 
     def take(opened: Open, source: str, count: int) -> Floats:
-        return Draws(law, opened, f"{source}/{what}").take(count)
+        name = f"{source}/{what}"
+        if under_way is None:
+            return Draws(law, opened, name).take(count)
+        if name not in under_way:
+            under_way[name] = Draws(law, opened, name)
+        return under_way[name].take(count)
 
     _filled(values, scenario, seed, replications, requests, take)
     return values
 
 
 def api_times(
-    scenario: Scenario, plan: Plan, seed: int, replications: Sequence[int], requests: Requests
+    scenario: Scenario,
+    plan: Plan,
+    seed: int,
+    replications: Sequence[int],
+    requests: Requests,
+    under_way: dict[str, Draws] | None = None,
 ) -> ApiTimes | None:
     """Draw how long the API of a plan would take for each request; None where it serves no inference.
 
@@ -81,6 +97,8 @@ def api_times(
         Those that the requests were drawn for.
     requests : Requests
         All requests of some classes, as ``sample_requests`` gives them.
+    under_way : dict of Draws, optional
+        Where the requests of one replication come in pieces: what was drawn from for those before, empty at first.
 
     Notes
     -----
@@ -89,8 +107,10 @@ def api_times(
     """
     if plan.api is None or not plan.api.serves:
         return None
-    ttft = _by_request(plan.api.ttft_s, scenario, seed, replications, requests, "api_ttft")
-    token = _by_request(plan.api.seconds_per_output_token, scenario, seed, replications, requests, "api_token")
+    ttft = _by_request(plan.api.ttft_s, scenario, seed, replications, requests, "api_ttft", under_way)
+    token = _by_request(
+        plan.api.seconds_per_output_token, scenario, seed, replications, requests, "api_token", under_way
+    )
     first_token = np.broadcast_to(to_ticks(ttft / SECONDS_PER_HOUR), len(requests)).copy()
     return ApiTimes(first_token, to_ticks(token / SECONDS_PER_HOUR * (requests.output - 1)))
 

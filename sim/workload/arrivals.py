@@ -1,6 +1,7 @@
 """Instants of arrival from gaps, changing rates and batches. Not here: what the jobs are."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ from sim.scenario.timed import rate_changes
 from sim.units import TICKS_PER_HOUR, Floats, Ticks, to_ticks
 from sim.workload.draws import PIECE, Draws, Open
 from sim.workload.states import modulated, residual, states
+
+Pieces = Iterator[Ticks]
+"""Successive instants, drawn piece by piece."""
+
+_FEWEST = 64
 
 
 @kernel
@@ -52,16 +58,14 @@ def _time_change(
     return count, reached, knot
 
 
-def _expected_room(expected: float) -> Ticks:
-    """Make room for as many instants as there will hardly be more of."""
-    return np.empty(int(expected + 5 * math.sqrt(expected)) + 16, np.int64)
-
-
-def _more_room(instants: Ticks, known: int) -> Ticks:
-    """Make more room where it is used up."""
-    if known < len(instants):
-        return instants
-    return np.concatenate([instants, np.empty(max(64, known // 8), np.int64)])
+def _rooms(expected: float, most: int) -> Iterator[Ticks]:
+    """Make room for one piece after the other, for as many instants as there will hardly be more of, and then some."""
+    left, known = int(expected + 5 * math.sqrt(expected)) + 16, 0
+    while True:
+        room = np.empty(min(left, most), np.int64)
+        yield room
+        left, known = left - len(room), known + len(room)
+        left = left or max(64, known // 8)
 
 
 class _Gaps:
@@ -81,23 +85,23 @@ class _Gaps:
         return gaps
 
 
-def _at_a_steady_rate(gaps: _Gaps, end: float) -> Ticks:
+def _at_a_steady_rate(gaps: _Gaps, end: float, most: int) -> Pieces:
     """Draw the instants of all batches before the end, in hours, where the rate never changes."""
     if gaps.equal:  # products, because a sum of equal gaps drifts
-        first = gaps.take(1)[0] / gaps.mean
-        schedule = (first + np.arange(int(end / gaps.mean) + 1.0)) * gaps.mean
-        return to_ticks(schedule[schedule < end])
-    instants = _expected_room(end / gaps.mean)
-    known, reached = 0, 0.0
-    while reached < end:  # pieces that stay in the processor's cache: half the time of the whole at once
-        instants = _more_room(instants, known)
-        room = instants[known : known + PIECE]
+        first, count = gaps.take(1)[0] / gaps.mean, int(end / gaps.mean) + 1
+        for number in range(0, count, most):
+            schedule = (first + np.arange(float(number), min(number + most, count))) * gaps.mean
+            yield to_ticks(schedule[schedule < end])
+        return
+    reached = 0.0
+    for room in _rooms(end / gaps.mean, most):
         count, reached = _add_up(gaps.take(len(room)), reached, end, room)
-        known += count
-    return instants[:known]
+        yield room[:count]
+        if reached >= end:
+            return
 
 
-def _at_a_changing_rate(gaps: _Gaps, at: Floats, total: Floats, end: float) -> Ticks:
+def _at_a_changing_rate(gaps: _Gaps, at: Floats, total: Floats, end: float, most: int) -> Pieces:
     """Draw the instants of all batches before the end from gaps of mean 1 and a cumulated rate.
 
     References
@@ -105,23 +109,21 @@ def _at_a_changing_rate(gaps: _Gaps, at: Floats, total: Floats, end: float) -> T
     Gerhardt and Nelson, Transforming renewal processes for simulation of nonstationary arrival processes, INFORMS
     Journal on Computing 21 (2009) 630: by inversion of the cumulated rate.
     """
-    instants = _expected_room(float(total[-1]))
-    known, reached, knot = 0, 0.0, 0
-    while knot < len(at) - 1:
-        instants = _more_room(instants, known)
-        room = instants[known : known + PIECE]
+    reached, knot = 0.0, 0
+    for room in _rooms(float(total[-1]), most):
         count, reached, knot = _time_change(gaps.take(len(room)), reached, knot, at, total, end, room)
-        known += count
-    return instants[:known]
+        yield room[:count]
+        if knot == len(at) - 1:
+            return
 
 
-def _source(law: Any, top: Superposition | None, open_stream: Open, quantity: str, horizon: int) -> Ticks:
+def _source(law: Any, top: Superposition | None, open_stream: Open, quantity: str, horizon: int, most: int) -> Pieces:
     """Draw the instants of one copy of one source of work; ``top`` is the superposition that it is a part of."""
     hours, end = horizon / TICKS_PER_HOUR, (horizon - 0.5) / TICKS_PER_HOUR  # what rounds to the horizon lies outside
     scale = 1.0 if top is None else top.scale
     rate = scale / law.mean_gap_hours
     if not rate:
-        return np.empty(0, np.int64)
+        return iter(())
     alone = top is None and law.copies == 1  # else the excess of each start would add up
     pattern, growth = rate_changes(law, top)
     at, total = cumulated(pattern, growth, hours)
@@ -131,17 +133,62 @@ def _source(law: Any, top: Superposition | None, open_stream: Open, quantity: st
     elif pattern is not None or growth:
         total = total * rate
     else:
-        return _at_a_steady_rate(_Gaps(law, law.mean_gap_hours / scale, open_stream, quantity, whole=alone), end)
-    return _at_a_changing_rate(_Gaps(law, 1.0, open_stream, quantity, whole=alone), at, total, end)
+        gaps = _Gaps(law, law.mean_gap_hours / scale, open_stream, quantity, whole=alone)
+        return _at_a_steady_rate(gaps, end, most)
+    return _at_a_changing_rate(_Gaps(law, 1.0, open_stream, quantity, whole=alone), at, total, end, most)
 
 
-def _jobs(law: Any, top: Superposition | None, open_stream: Open, quantity: str, horizon: int) -> Ticks:
+def _jobs(law: Any, top: Superposition | None, open_stream: Open, quantity: str, horizon: int, most: int) -> Pieces:
     """Draw the instants of the jobs of one copy of one source of work."""
-    instants = _source(law, top, open_stream, quantity, horizon)
-    if law.batch is None:
-        return instants
-    sizes = Draws(law.batch, open_stream, f"{quantity}/batch").take(len(instants))
-    return np.repeat(instants, sizes.astype(np.int64))
+    instants = _source(law, top, open_stream, quantity, horizon, most)
+    return instants if law.batch is None else _batches(instants, Draws(law.batch, open_stream, f"{quantity}/batch"))
+
+
+def _batches(instants: Pieces, sizes: Draws) -> Pieces:
+    """Let several jobs come at each instant."""
+    for piece in instants:
+        yield np.repeat(piece, sizes.take(len(piece)).astype(np.int64))
+
+
+def sources(law: Any, open_stream: Open, quantity: str, horizon: int, *, side_by_side: bool) -> list[Pieces]:
+    """Draw the instants at which the jobs of a class arrive, source by source and piece by piece.
+
+    Parameters
+    ----------
+    law, open_stream, quantity, horizon
+        As of ``arrivals``.
+    side_by_side : bool
+        Whether pieces of all sources are held at once; then they are smaller. The instants are the same.
+
+    Returns
+    -------
+    list of iterator of int64[n]
+        Of each source: successive instants, never decreasing. There may be none in a piece.
+    """
+    top, named = None, [(law, f"{quantity}/copy{copy}" if copy else quantity) for copy in _copies(law)]
+    if isinstance(law, Superposition):
+        top, named = (
+            law,
+            [
+                (part, f"{quantity}/part{number}/copy{copy}")
+                for number, part in enumerate(law.parts)
+                for copy in _copies(part)
+            ],
+        )
+    most = max(_FEWEST, PIECE // len(named)) if side_by_side else PIECE
+    return [_jobs(each, top, open_stream, name, horizon, most) for each, name in named]
+
+
+def _copies(law: Any) -> range:
+    """Count the copies of a source up."""
+    return range(1 if isinstance(law, Superposition) else int(law.copies))
+
+
+def joined(pieces: Sequence[Ticks]) -> Ticks:
+    """Put pieces one after the other."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
 
 
 def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
@@ -173,16 +220,59 @@ def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
     Streams: ``<quantity>``, ``/batch``, ``/phase``, ``/first``, ``/states`` and what lies below it; the copies of a law
     after the first have ``<quantity>/copy1`` and so on, those of a superposition ``<quantity>/part0/copy0`` and so on.
     """
-    if isinstance(law, Superposition):
-        top, sources = (
-            law,
-            [
-                (part, f"{quantity}/part{number}/copy{copy}")
-                for number, part in enumerate(law.parts)
-                for copy in range(int(part.copies))
-            ],
-        )
-    else:
-        top, sources = None, [(law, f"{quantity}/copy{copy}" if copy else quantity) for copy in range(int(law.copies))]
-    drawn = [_jobs(each, top, open_stream, name, horizon) for each, name in sources]
-    return drawn[0] if len(drawn) == 1 else np.sort(np.concatenate(drawn), kind="stable")
+    drawn = sources(law, open_stream, quantity, horizon, side_by_side=False)
+    if len(drawn) == 1:
+        return joined(list(drawn[0]))
+    return np.sort(np.concatenate([joined(list(each)) for each in drawn]), kind="stable")
+
+
+class Arrivals:
+    """Instants of arrival from several sources, merged up to one instant after the other."""
+
+    def __init__(self, drawn: Sequence[Pieces]) -> None:
+        self.sources = [_Source(pieces) for pieces in drawn]
+
+    def reach(self, until: int, most: int) -> int:
+        """Draw on until an instant; tell up to which the arrivals are known: earlier, where many come before it.
+
+        Parameters
+        ----------
+        most : int
+            Of no source more arrivals are held, a piece and those of one instant apart.
+        """
+        for each in self.sources:
+            until = each.reach(until, most)
+        return until
+
+    def take(self, until: int) -> Ticks:
+        """Take the arrivals before an instant up to which they are known."""
+        taken = [each.take(until) for each in self.sources]
+        return taken[0] if len(taken) == 1 else np.sort(np.concatenate(taken), kind="stable")
+
+
+class _Source:
+    """Instants of one source that are drawn and not yet taken."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces, self.over = pieces, False
+        self.held: list[Ticks] = []
+
+    def reach(self, until: int, most: int) -> int:
+        """Draw on until an instant, or as far as it goes."""
+        count = sum(map(len, self.held))
+        while not self.over and not (count and self.held[-1][-1] >= until):
+            if count > most and self.held[0][0] < self.held[-1][-1]:
+                return int(self.held[-1][-1])
+            piece = next(self.pieces, None)
+            self.over = piece is None
+            if piece is not None and len(piece):
+                self.held.append(piece)
+                count += len(piece)
+        return until
+
+    def take(self, until: int) -> Ticks:
+        """Take the instants before one that was reached."""
+        whole = joined(self.held)
+        cut = int(np.searchsorted(whole, until))
+        self.held = [whole[cut:]] if cut < len(whole) else []
+        return whole[:cut]

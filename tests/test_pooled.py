@@ -284,3 +284,11 @@ def test_its_size_does_not_grow_with_the_values():
     assert large < 1.5 * small < 1e6  # the counts of a bin take two bytes where there are more of them
     assert len(made._bins._low) == 5 * 512  # four octaves and the end: a page each
     assert isinstance(made._bins, Bins)
+
+
+def test_a_part_of_a_larger_array_does_not_keep_it():
+    pooled, large = Pooled(2), np.ones(100_000)
+    pooled.add(large[:3], np.array([0, 3]), 0)
+    pooled.add(large[:0], np.array([0, 0]), 1)
+    assert sum(part.base is not None for _, _, part in pooled._parts) == 0
+    assert pooled.offsets.tolist() == [0, 3, 3]

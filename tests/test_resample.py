@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_requests import CHAT
 from test_job_traces import listed
+from test_requests import CHAT
 
 from sim.faults import InputError
 from sim.logs.forms import known

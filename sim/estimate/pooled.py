@@ -133,7 +133,7 @@ class Pooled:
     def of(cls, values: Floats, offsets: Ticks) -> Self:
         """Take the values of some replications, one after the other, and keep them."""
         made = cls(len(offsets) - 1, keep=True)
-        made.add(values, offsets)
+        made.count, made._parts = len(values), [(0, offsets, values)]
         return made
 
     @property
@@ -183,7 +183,9 @@ class Pooled:
         if self._bins is not None:
             self._bins.add(*part)
             return
-        self._parts.append(part)
+        if not len(values):
+            return
+        self._parts.append((part[0], offsets, values.copy()))  # a part of a larger array would keep all of it alive
         if self.count > EXACT and not self.keep:
             self._bins = self._binned()
             self._parts = []
@@ -203,7 +205,7 @@ class Pooled:
         """Put successive replications together, a part after the other; a histogram must have their very numbers."""
         if len(parts) == 1:
             return parts[0]
-        made = cls(sum(part.replications for part in parts), parts[0].first, all(part.is_exact for part in parts))
+        made = cls(sum(part.replications for part in parts), parts[0].first, all(part.keep for part in parts))
         first = made.first
         for part in parts:
             if part.is_exact:
@@ -221,7 +223,7 @@ class Pooled:
         filled = [part for part in parts if part.count] or parts[:1]
         if len(filled) == 1:
             return filled[0]
-        made = cls(filled[0].replications, filled[0].first, all(part.is_exact for part in filled))
+        made = cls(filled[0].replications, filled[0].first, all(part.keep for part in filled))
         for part in filled:
             made.merge(part)
         return made

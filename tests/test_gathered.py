@@ -108,5 +108,5 @@ def test_memory_grows_neither_with_the_jobs_nor_much_with_the_replications():
     experiment.all(100)  # compiled and imported beforehand
     (left, peak), (more, higher) = left_and_peak(256), left_and_peak(2048)
     values = 1792 * 325 * 4 * 5 * 8  # bytes of the jobs, were they kept
-    assert more - left < values / 10
-    assert higher - peak < values / 10
+    assert more - left < values / 5
+    assert higher - peak < values / 5

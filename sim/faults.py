@@ -34,6 +34,13 @@ class InputError(FleetError):
         return cls([Fault(where, text)])
 
 
+class CannotWriteError(FleetError):
+    """A file cannot be written, or not be read back, while work is under way: a full disk, a drive that went away."""
+
+    def __init__(self, file: object, text: str) -> None:
+        super().__init__(f"{file}: {text}")
+
+
 @dataclass(frozen=True)
 class Failure:
     """A piece of work that could not be done: why, and how often it was tried."""
@@ -51,12 +58,46 @@ class UnfinishedError(FleetError):
         By the name of the piece of work.
     total : int
         Pieces in all.
+    what : str
+        What the pieces are.
+    where : str
+        Folder where the others are kept, if they are.
     """
 
-    def __init__(self, failed: dict[str, Failure], total: int) -> None:
-        self.failed, self.total = failed, total
-        lines = [f"{name}: failed, tried {each.tries} x: {each.reason}" for name, each in failed.items()]
-        super().__init__("\n".join([*lines, f"{len(failed)} of {total} failed; the others are done"]))
+    def __init__(self, failed: dict[str, Failure], total: int, what: str, where: str = "") -> None:
+        self.failed, self.total, self.what, self.where = failed, total, what, where
+        super().__init__(failed, total, what, where)
+
+    def __str__(self) -> str:
+        """List what failed and why, and say what is done."""
+        lines = [f"{name}: failed, tried {each.tries} x: {each.reason}" for name, each in self.failed.items()]
+        rest = f"; the others are kept in {self.where}, the same command tries these again" if self.where else ""
+        return "\n".join([*lines, f"{len(self.failed)} of {self.total} {self.what} failed{rest}"])
+
+
+class StoppedError(FleetError):
+    """Somebody asked to stop before all was done; what was done is kept where results are kept.
+
+    Parameters
+    ----------
+    done, total : int
+        Pieces done, and in all.
+    what : str
+        What the pieces are.
+    where : str
+        Folder where they are kept, if they are.
+    signal : int
+        What asked.
+    """
+
+    def __init__(self, done: int, total: int, what: str, where: str = "", signal: int = 2) -> None:
+        self.done, self.total, self.what, self.where, self.signal = done, total, what, where, signal
+        super().__init__(done, total, what, where, signal)
+
+    def __str__(self) -> str:
+        """Say what is kept and how to go on."""
+        kept = f"are kept in {self.where}; the same command goes on" if self.where else "were done"
+        return f"stopped: {self.done} of {self.total} {self.what} {kept}"
 
 
 def nearest(word: str, words: Iterable[object]) -> str:

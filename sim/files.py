@@ -12,13 +12,14 @@ from pathlib import Path
 from platform import python_version_tuple
 from typing import Final
 
-from sim.faults import InputError
+from sim.faults import CannotWriteError, InputError
 
 _PACKAGE = Path(__file__).parent
 
 
 _SHOWS: Final = ("backtest", "charts", "cli", "demo.py", "fit", "live", "report", "shipped", "tables", "verify")
 """What of the package no result hangs on: it asks, tells and draws."""
+_PARTIAL: Final = ".partial"
 _COMPUTES: Final = ("numpy", "scipy", "numba")
 
 
@@ -62,19 +63,35 @@ def replacing(file: Path) -> Iterator[Path]:
     """Give a temporary path beside a file; when all went well it takes the file's place at once.
 
     A link that stands at the file's place is replaced and not followed.
+
+    Raises
+    ------
+    CannotWriteError
+        When it cannot be written, with the path and the reason; what stood there before still does.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    os.close(handle)
     try:
-        yield Path(name)
-        with open(name, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=_PARTIAL, dir=file.parent)
+        os.close(handle)
+        try:
+            yield Path(name)
+            with open(name, "rb") as written:
+                os.fsync(written.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, file)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+    except OSError as error:
+        raise CannotWriteError(file, f"cannot be written: {error.strerror or error}") from error
+
+
+def sweep_up(folder: Path) -> None:
+    """Remove what a process that was killed left of files that it had not finished; nobody may be writing there."""
+    for file in folder.glob(f".*{_PARTIAL}"):
+        if file.is_file() and not file.is_symlink():
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def write(file: Path, text: str) -> Path:

@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import sim
 from sim.faults import InputError
+from sim.files import sweep_up
 from sim.scenario import Scenario, resolved_yaml
 from sim.scenario.reads import READ, files_sha256
+from sim.store import FILE as STORE
+from sim.store import Store
 
 FILE = "manifest.json"
 
@@ -42,16 +46,52 @@ def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None, ver
     InputError
         With the folder and whose it is.
     """
-    if not (out / FILE).exists():
-        return
+    if (out / FILE).exists():
+        _claim(out, _told(out), question(scenario, vary, verb))
+    elif (out / STORE).exists():
+        with Store(out, lambda _: None) as store:
+            _claim(out, store.about.get("question", {}), question(scenario, vary, verb))
+
+
+def hold(out: Path, scenario: Scenario, vary: dict[str, Any] | None, tell: Callable[[str], None]) -> Store:
+    """Open the store of a run's or a sweep's folder, unless the folder holds the results of another question.
+
+    Raises
+    ------
+    InputError
+        As ``claim`` does, and when another process uses the folder or the store cannot be opened.
+    """
+    asked, told = question(scenario, vary), _told(out)
+    if told:
+        _claim(out, told, asked)
+    store = Store(out, tell)
+    try:
+        kept = store.about.get("question")
+        if kept is not None:
+            _claim(out, kept, asked)
+        elif (out / FILE).exists() and not told:
+            _claim(out, told, asked)
+        sweep_up(out)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _told(out: Path) -> dict[str, Any]:
+    """Read what a folder's manifest tells; nothing where there is none, or where it is damaged."""
     try:
         found = json.loads((out / FILE).read_text(encoding="utf-8"))
-        asked = {"verb": None} | question(scenario, vary, verb)
-        same = all(found.get(key) == value for key, value in asked.items())
-    except (OSError, ValueError, AttributeError):
-        found, same = {}, False
-    if not same:
-        owner = found.get("scenario", "unknown") if isinstance(found, dict) else "unknown"
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _claim(out: Path, told: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Refuse another question than that which was asked before."""
+    asked = {"verb": None} | asked
+    if not all(told.get(key) == value for key, value in asked.items()):
+        owner = told.get("scenario", "unknown")
         text = f"holds the results of another question (scenario `{owner}`); choose another folder, or remove it"
         raise InputError.one(str(out), text)
 

@@ -16,9 +16,9 @@ from sim.study.compare import difference
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
-from sim.study.study import check_how, check_replications, draw_seed
+from sim.study.study import check_how, check_replications, chosen_seed
 from sim.study.threads import Progress, Threads
-from sim.study.units import Runner, Unit, all_done
+from sim.study.units import NO_MEANS, Means, Unit, all_done
 from sim.study.waits import waits_for_ever
 from sim.units import Floats
 
@@ -317,7 +317,7 @@ def sweep(
     jobs: int = 0,
     engine: str = "kernel",
     progress: Progress | None = None,
-    runner: Runner | None = None,
+    means: Means = NO_MEANS,
 ) -> Grid:
     """Run a scenario at every combination of some values; all cells and plans share their noise.
 
@@ -330,8 +330,8 @@ def sweep(
         ``{"workload.tuning.arrivals.rate_per_day": [0.5, 1, 2]}``.
     replications, seed, jobs, engine, progress
         As of ``run``; progress counts cells.
-    runner : Runner, optional
-        Who does the cells, in place of threads of this process.
+    means : Means
+        Where cells are kept, and who does them in place of threads of this process.
 
     Returns
     -------
@@ -342,20 +342,38 @@ def sweep(
     InputError
         When a key or a value is refused, before any work is done.
     """
-    check_replications(replications)
     check_how(seed, jobs, engine)
-    chosen = next(value for value in (seed, scenario.seed, draw_seed()) if value is not None)
-    ready = [(point, Experiment.of(cell, chosen, engine)) for point, cell in cells_of(scenario, vary)]
-    units = [
-        Unit(_name(number, len(ready), point), experiment, range(replications), estimated=True)
-        for number, (point, experiment) in enumerate(ready, 1)
-    ]
-    found = all_done(units, runner or Threads(jobs), progress)
+    ready = units_of(scenario, vary, replications, seed, engine)
+    found = all_done([unit for _, unit in ready], Threads(jobs), means, progress)
     cells = [
-        Cell(point, experiment.scenario, each["result"], each["bills"])
-        for (point, experiment), each in zip(ready, found, strict=True)
+        Cell(point, unit.experiment.scenario, each["result"], each["bills"])
+        for (point, unit), each in zip(ready, found, strict=True)
     ]
     return Grid(scenario, {key: list(values) for key, values in vary.items()}, cells)
+
+
+def units_of(
+    scenario: Scenario,
+    vary: Mapping[str, Sequence[Any]],
+    replications: int,
+    seed: int | None = None,
+    engine: str = "kernel",
+) -> list[tuple[Point, Unit]]:
+    """Make the cells of a sweep ready, each a unit of work, as ``sweep`` does.
+
+    Raises
+    ------
+    InputError
+        As ``sweep`` does.
+    """
+    check_replications(replications)
+    check_how(seed, 0, engine)
+    chosen = chosen_seed(scenario, seed)
+    cells = cells_of(scenario, vary)
+    return [
+        (point, Unit(_name(number, len(cells), point), Experiment.of(cell, chosen, engine), range(replications), True))
+        for number, (point, cell) in enumerate(cells, 1)
+    ]
 
 
 def _name(number: int, total: int, point: Point) -> str:

@@ -30,10 +30,10 @@ def pack(value: Any) -> bytes:
     TypeError
         When there is anything else in it.
     """
-    arrays: list[np.ndarray[Any, Any]] = []
+    arrays: list[bytes] = []
     text = json.dumps(_plain(value, arrays), separators=(",", ":")).encode()
     header = zlib.compress(text, 1)
-    return b"".join([_MARK, len(header).to_bytes(8, "little"), header, *(each.tobytes() for each in arrays)])
+    return b"".join([_MARK, len(header).to_bytes(8, "little"), header, *arrays])
 
 
 def unpack(packed: bytes) -> Any:
@@ -55,7 +55,7 @@ def unpack(packed: bytes) -> Any:
         raise PackError(f"a result cannot be read: {error}") from None
 
 
-def _plain(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
+def _plain(value: Any, arrays: list[bytes]) -> Any:
     """Turn a value into what JSON holds; floats are written so that they are read back to the last bit."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
@@ -72,9 +72,10 @@ def _plain(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, date):
         return {_TAG: "date", "of": value.isoformat()}
     if isinstance(value, np.ndarray) and value.dtype.kind in _KINDS:
-        at = sum(each.nbytes for each in arrays)
-        arrays.append(np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<"), copy=False))
-        return {_TAG: "array", "of": [arrays[-1].dtype.str, list(value.shape), at]}
+        dtype = value.dtype.newbyteorder("<")
+        data = np.ascontiguousarray(value).astype(dtype, copy=False).tobytes()
+        arrays.append(data if value.dtype.kind == "f" else zlib.compress(data, 1))  # counts are mostly 0
+        return {_TAG: "array", "of": [dtype.str, list(value.shape), sum(map(len, arrays[:-1])), len(arrays[-1])]}
     raise TypeError(f"a result holds {type(value).__name__}, which cannot be kept")
 
 
@@ -94,8 +95,9 @@ def _value(plain: Any, arrays: memoryview) -> Any:
         return tuple(_value(entry, arrays) for entry in parts)
     if kind == "date":
         return date.fromisoformat(parts)
-    dtype, shape, at = np.dtype(parts[0]), parts[1], parts[2]
+    kind_of_numbers, shape, at, length = parts
+    dtype = np.dtype(kind_of_numbers)
     if dtype.kind not in _KINDS:
         raise ValueError(f"an array of {dtype}")
-    count = int(np.prod(shape, dtype=np.int64))
-    return np.frombuffer(arrays, dtype, count, at).reshape(shape).copy()
+    data = arrays[at : at + length]
+    return np.frombuffer(data if dtype.kind == "f" else zlib.decompress(data), dtype).reshape(shape).copy()

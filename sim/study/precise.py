@@ -13,8 +13,9 @@ from sim.faults import Fault, InputError, nearest
 from sim.scenario import Scenario
 from sim.study.result import Json, result
 from sim.study.simulate import Experiment, Outcome
-from sim.study.study import MOST_REPLICATIONS, Study, check_how, chosen_seed, whole
+from sim.study.study import MOST_REPLICATIONS, Study, check_how, chosen_seed, done_in_blocks, whole
 from sim.study.threads import Progress, mapper, pool
+from sim.study.units import NO_MEANS, Means
 
 LEAST_REPLICATIONS: Final = 10
 """Below so many an interval says little about its own width."""
@@ -134,6 +135,7 @@ def run_until(
     jobs: int = 0,
     engine: str = "kernel",
     progress: Progress | None = None,
+    means: Means = NO_MEANS,
 ) -> Study:
     """Run a scenario under all its plans until some results are precise.
 
@@ -143,7 +145,7 @@ def run_until(
         What is asked.
     goal : Goal
         What is to be precise, and how.
-    seed, jobs, engine, progress
+    seed, jobs, engine, progress, means
         As of ``run``.
 
     Returns
@@ -166,7 +168,10 @@ def run_until(
     done, enough, outcomes = 0, LEAST_REPLICATIONS, dict[str, Outcome]()
     with pool(jobs) as executor:
         while enough > done:
-            more = experiment.all(enough, mapper(executor, progress), first=done)
+            if means is NO_MEANS:
+                more = experiment.all(enough, mapper(executor, progress), first=done)
+            else:
+                more = done_in_blocks(experiment, enough, jobs, progress, means, first=done)
             outcomes = {name: Outcome.joined([outcomes[name], more[name]]) for name in more} if done else more
             done, found = enough, result(experiment, outcomes, mapper=mapper(executor))
             estimates = chosen(found, goal.keys)

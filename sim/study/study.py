@@ -18,6 +18,7 @@ from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_fr
 from sim.study.result import Json, result
 from sim.study.simulate import ENGINES, Experiment, Outcome, Served
 from sim.study.threads import Progress, mapper, pool
+from sim.study.units import NO_MEANS, InPieces, Means, all_done, blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,6 +253,7 @@ def run(
     engine: str = "kernel",
     exact: bool = False,
     progress: Progress | None = None,
+    means: Means = NO_MEANS,
 ) -> Study:
     """Run a scenario under all its plans.
 
@@ -271,6 +273,9 @@ def run(
         Whether the values of all jobs are kept, and quantiles over them sorted, however many there are.
     progress : callable, optional
         Called with pieces done and pieces in all.
+    means : Means
+        Where blocks of replications are kept, and who does them in place of threads of this process; not with
+        ``exact``.
 
     Returns
     -------
@@ -285,6 +290,19 @@ def run(
     check_how(seed, jobs, engine)
     experiment = Experiment.of(scenario, chosen_seed(scenario, seed), engine)
     with pool(jobs) as executor:
-        outcomes = experiment.all(replications, mapper(executor, progress), keep=exact)
+        if means is NO_MEANS or exact:
+            outcomes = experiment.all(replications, mapper(executor, progress), keep=exact)
+        else:
+            outcomes = done_in_blocks(experiment, replications, jobs, progress, means)
         found = result(experiment, outcomes, exact, mapper(executor))
     return Study(scenario, replications, experiment, outcomes, found)
+
+
+def done_in_blocks(
+    experiment: Experiment, replications: int, jobs: int, progress: Progress | None, means: Means, first: int = 0
+) -> dict[str, Outcome]:
+    """Run replications block by block, by what means there are."""
+    units = blocks(experiment, replications, first, means.ends)
+    by_pieces = means.runner is None
+    parts = all_done(units, InPieces(jobs, progress), means, None if by_pieces else progress)
+    return {name: Outcome.joined([part[name] for part in parts]) for name in experiment.tunings}

@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +80,7 @@ class Threads:
         self.jobs = jobs
 
     def __call__(
-        self, work: Callable[[_Task], Any], tasks: Sequence[_Task], stopped: Callable[[], bool]
+        self, work: Callable[[_Task], Any], tasks: Iterable[_Task], stopped: Callable[[], bool]
     ) -> Iterator[tuple[_Task, Any]]:
         """Do the work of all tasks and give each with its result, or with a ``Failure``, as they are done.
 

@@ -3,13 +3,20 @@
 from sim.money.account import Throughput, enter_account, with_account
 from sim.money.billing import Billing
 from sim.money.calendar import Calendar
-from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, window_edges
+from sim.money.ledger import LINES, Bill, Charges, Shares, charge, settle, settle_sides, window_edges
 from sim.money.memo import BUSY, MEMO, PRODUCTIVE, UNITS_TOKENS, UNITS_USD, UNITS_USED, node_usd
 from sim.money.nodes import use_of_nodes
-from sim.money.requests import TokenTariff, use_of_requests
-from sim.money.sharing import Use
+from sim.money.requests import (
+    Tally,
+    TokenTariff,
+    charge_requests,
+    charge_waiting,
+    side_of_requests,
+    use_of_requests,
+)
+from sim.money.sharing import Rates, Use
 from sim.money.tariff import Lender, Tariff, tariff, throughput, token_tariff
-from sim.money.waiting import waiting_prices, with_waiting
+from sim.money.waiting import waiting_prices, waiting_usd, with_waiting
 from sim.money.windows import enter_requests, enter_tunes
 
 __all__ = [
@@ -25,23 +32,30 @@ __all__ = [
     "Calendar",
     "Charges",
     "Lender",
+    "Rates",
     "Shares",
+    "Tally",
     "Tariff",
     "Throughput",
     "TokenTariff",
     "Use",
     "charge",
+    "charge_requests",
+    "charge_waiting",
     "enter_account",
     "enter_requests",
     "enter_tunes",
     "node_usd",
     "settle",
+    "settle_sides",
+    "side_of_requests",
     "tariff",
     "throughput",
     "token_tariff",
     "use_of_nodes",
     "use_of_requests",
     "waiting_prices",
+    "waiting_usd",
     "window_edges",
     "with_account",
     "with_waiting",

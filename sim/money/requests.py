@@ -19,6 +19,7 @@ from sim.money.sharing import (
     Side,
     Use,
     add_up,
+    weigh,
 )
 from sim.requests import RequestRows, Requests
 from sim.units import TICKS_PER_HOUR, Floats, Ticks
@@ -98,6 +99,10 @@ class Tally:
     def of_none(cls, replications: int, windows: int) -> "Tally":
         """Begin with no request."""
         return cls(np.zeros((replications, 5)), np.zeros((replications, windows)), np.zeros(replications))
+
+    def weigh(self, requests: Requests, weight: Floats, edges: Ticks) -> None:
+        """Add the weights of requests."""
+        weigh(requests.offsets, requests.arrival, edges, weight, self.weights, self.jobs)
 
 
 @kernel

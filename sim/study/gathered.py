@@ -49,7 +49,10 @@ class Gathered:
                 for name, folded in outcome.classes.items():
                     for measure, values in folded.values.items():
                         mine = self._of((plan, name, measure))
-                        mine.add(values.values, values.offsets, numbers[0])
+                        if values.is_exact:
+                            mine.add(values.values, values.offsets, numbers[0])
+                        else:  # of a streamed replication, which knows its number
+                            mine.merge(values)
 
     def _of(self, key: tuple[str, str, str]) -> Pooled:
         if key not in self._pooled:

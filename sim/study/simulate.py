@@ -36,6 +36,7 @@ from sim.study.gathered import Gathered
 from sim.study.outcome import Outcome as Outcome
 from sim.study.pools import Pool, pools
 from sim.study.sessions import Coming, served_turns
+from sim.study.stream import Streamed, is_streamed
 from sim.study.tuning import Serve, Tuning, lending
 from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
@@ -149,13 +150,19 @@ class Experiment:
     @property
     def jobs_expected(self) -> float:
         """Mean number of jobs and requests of a replication."""
-        hours, total = self.scenario.horizon_hours, 0.0
-        for name, job_class in self.scenario.workload.items():
-            if job_class.arrivals is not None:
-                total += job_class.arrivals.jobs_expected(hours) * self.scenario.mean_turns(name)
-            else:
-                total += (self.listed | self.logs)[name].expected(tick(hours))
-        return total
+        return sum(map(self._expected, self.scenario.workload))
+
+    @property
+    def requests_expected(self) -> float:
+        """Mean number of requests of a replication."""
+        return sum(map(self._expected, self.scenario.chats))
+
+    def _expected(self, name: str) -> float:
+        """Mean number of jobs or requests of a class in a replication."""
+        hours, job_class = self.scenario.horizon_hours, self.scenario.workload[name]
+        if job_class.arrivals is not None:
+            return float(job_class.arrivals.jobs_expected(hours) * self.scenario.mean_turns(name))
+        return (self.listed | self.logs)[name].expected(tick(hours))
 
     def pieces(self, replications: int, first: int = 0) -> Iterator[range]:
         """Cut the replications from ``first`` on into pieces of a size that suits the processor."""
@@ -189,10 +196,12 @@ class Experiment:
     def served(self, plan_name: str, work: Work) -> Served:
         """Serve all work under one plan: the requests first, for fine-tunes may run where they do not."""
         plan, requests = self.scenario.plans[plan_name], self._requests(plan_name, work)
-        if not len(work.paths):
-            return Served(work.paths, Rows.empty(0), requests)
-        lent = self._lent(plan, requests) if self.tunings[plan_name].fleet.lent else None
-        return Served(work.paths, self.rows(plan_name, work.paths, work.replications, lent)[1], requests)
+        lent = self._lent(plan, requests) if len(work.paths) and self.tunings[plan_name].fleet.lent else None
+        return Served(work.paths, self.tuned(plan_name, work.paths, work.replications, lent), requests)
+
+    def tuned(self, plan_name: str, paths: Paths, replications: Sequence[int], lent: Ticks | None = None) -> Rows:
+        """Serve the fine-tunes of a path under one plan, if there are any."""
+        return self.rows(plan_name, paths, replications, lent)[1] if len(paths) else Rows.empty(0)
 
     def _requests(self, plan_name: str, work: Work) -> Handled:
         """Serve all requests under one plan, the turns of sessions when their users come back."""
@@ -241,19 +250,23 @@ class Experiment:
         """Charge and fold what became of all work under one plan: the sides are the fine-tunes, then each pool."""
         prices, its_fleet = self.tariffs[plan_name], self.tunings[plan_name].fleet
         rule, lenders = self.scenario.allocation.rule, self.scenario.plans[plan_name].lenders
-        sides: list[Use] = []
-        tunes = bool(self.scenario.tunes) or prices.held_usd > 0
-        if tunes:
-            use = use_of_nodes(prices, its_fleet, served.paths, served.rows, self.edges, rule)
-            sides.append(with_waiting(use, waiting_prices(self.scenario), served.paths, served.rows, self.edges))
-        uses = self._uses(plan_name, served, rule)
-        sides_of = {pool.name: len(sides) + number for number, (pool, _, _) in enumerate(served.requests)}
-        sides += uses
-        lending_sides = [sides_of[name] for name in lenders]
+        of_tunes = self.use_of_tunes(plan_name, served.paths, served.rows)
+        tunes = [] if of_tunes is None else [of_tunes]
+        sides_of = {pool.name: len(tunes) + number for number, (pool, _, _) in enumerate(served.requests)}
+        sides, lending_sides = [*tunes, *self._uses(plan_name, served, rule)], [sides_of[name] for name in lenders]
         bill, shares = settle(sides, prices.staff_usd, prices.overhead_usd, self.edges, rule, lending_sides)
-        folds = self._folds(plan_name, served, shares[0] if tunes else None, shares[tunes:])
-        serving, worn = self._serving(served), wear(served.paths, served.rows, its_fleet)
+        folds = self._folds(plan_name, served, shares[0] if tunes else None, shares[len(tunes) :])
+        serving = self.serving([(pool, rows) for pool, _, rows in served.requests])
+        worn = wear(served.paths, served.rows, its_fleet)
         return Outcome(bill.lines, bill.paid, bill.allocated, bill.memo, worn, folds, serving), shares
+
+    def use_of_tunes(self, plan_name: str, paths: Paths, rows: Rows) -> Use | None:
+        """Tell what the fine-tunes use of a plan; None where there are neither any nor nodes for them."""
+        prices, its_fleet, rule = self.tariffs[plan_name], self.tunings[plan_name].fleet, self.scenario.allocation.rule
+        if not self.scenario.tunes and not prices.held_usd > 0:
+            return None
+        use = use_of_nodes(prices, its_fleet, paths, rows, self.edges, rule)
+        return with_waiting(use, waiting_prices(self.scenario), paths, rows, self.edges)
 
     def _uses(self, plan_name: str, served: Served, rule: str) -> list[Use]:
         """Tell what the requests of each pool use of a plan, its API account included."""
@@ -276,16 +289,19 @@ class Experiment:
         self, plan_name: str, served: Served, of_tunes: Shares | None, of_pools: Sequence[Shares]
     ) -> dict[str, Fold]:
         """Fold the rows of every class."""
-        classes, queued = list(self.scenario.workload), not self.tunings[plan_name].fleet.no_queue
         folds: dict[str, Fold] = {}
         if of_tunes is not None:
-            rules = (queued, self.opens, self.closes)
-            for name in self.scenario.tunes:
-                folds[name] = fold(served.paths, served.rows, of_tunes, classes.index(name), *rules)
+            folds = self.folds_of_tunes(plan_name, served.paths, served.rows, of_tunes)
         for (pool, requests, rows), its_shares in zip(served.requests, of_pools, strict=True):
             for name in pool.classes:
                 folds[name] = fold_requests(requests, rows, its_shares, self.fold_rules(pool, name))
-        return {name: folds[name] for name in classes}
+        return {name: folds[name] for name in self.scenario.workload}
+
+    def folds_of_tunes(self, plan_name: str, paths: Paths, rows: Rows, shares: Shares) -> dict[str, Fold]:
+        """Fold the rows of every class of fine-tunes."""
+        classes, queued = list(self.scenario.workload), not self.tunings[plan_name].fleet.no_queue
+        rules = (queued, self.opens, self.closes)
+        return {name: fold(paths, rows, shares, classes.index(name), *rules) for name in self.scenario.tunes}
 
     def fold_rules(self, pool: Pool, name: str) -> Rules:
         """Tell how a class of requests is folded that a pool serves."""
@@ -299,19 +315,25 @@ class Experiment:
             deadline=NEVER if due is None else tick(due),
         )
 
-    def _serving(self, served: Served) -> dict[str, Floats]:
+    def serving(self, served: Sequence[tuple[Pool, RequestRows]]) -> dict[str, Floats]:
         """Tell of each group of nodes that serves how long its replicas were busy, and there."""
         return {
             pool.name: np.column_stack(
                 [rows.busy.sum(axis=1), rows.batch_time, pool.replica_ticks(rows, self.opens, self.closes)]
             )
             / TICKS_PER_HOUR
-            for pool, _, rows in served.requests
+            for pool, rows in served
             if pool.name is not None and pool.replicas is not None
         }
 
-    def piece(self, replications: Sequence[int]) -> dict[str, Outcome]:
-        """Run some replications under all plans: one path, every plan."""
+    def piece(self, replications: Sequence[int], keep: bool = False) -> dict[str, Outcome]:
+        """Run some replications under all plans: one path, every plan.
+
+        Of a replication that is streamed the values of all requests are known only if they are to be kept.
+        """
+        if is_streamed(self):
+            parts = [Streamed(self, number, keep).outcomes() for number in replications]
+            return {name: Outcome.joined([part[name] for part in parts]) for name in self.tunings}
         work = self.work(replications)
         return {name: self.charged(name, self.served(name, work))[0] for name in self.tunings}
 
@@ -329,7 +351,7 @@ class Experiment:
         gathered = Gathered(first, replications - first, keep)
 
         def work(piece: range) -> None:
-            gathered.add(piece, self.piece(piece))
+            gathered.add(piece, self.piece(piece, keep))
 
         for _ in mapper(work, self.pieces(replications, first)):
             pass

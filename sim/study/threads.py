@@ -1,10 +1,12 @@
 """Threads that share work: the kernels run without the lock of the interpreter, so that threads are enough."""
 
 import os
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,6 +18,9 @@ _Task = TypeVar("_Task")
 TRIES: Final = 3
 """How often work is tried that fails for want of memory."""
 
+_PARTS: Final = 100
+"""Into so many parts a long piece of work is told."""
+
 _WAITING: Final = 2
 """Pieces of work for each thread that are under way or ready to be: none idles while a result is written."""
 
@@ -25,27 +30,97 @@ def threads(jobs: int) -> int:
     return jobs or len(os.sched_getaffinity(0))
 
 
+class _Way(threading.local):
+    """What a thread of a pool knows while it works: whether the pool was left, and whom to tell how far it is."""
+
+    left: threading.Event | None = None
+    tell: Callable[[float], None] | None = None
+
+
+_way = _Way()
+
+
+def reached(share: float) -> None:
+    """Tell how far a long piece of work is, from 0 to 1; call it at least once a second.
+
+    Raises
+    ------
+    CancelledError
+        When nobody waits for it any more.
+    """
+    if _way.left is not None and _way.left.is_set():
+        raise CancelledError
+    if _way.tell is not None:
+        _way.tell(share)
+
+
+def _enter(left: threading.Event) -> None:
+    _way.left = left
+
+
 @contextmanager
 def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
     """Open a pool of threads that is left at once when the work is interrupted."""
-    executor = ThreadPoolExecutor(threads(jobs))
+    left = threading.Event()
+    executor = ThreadPoolExecutor(threads(jobs), initializer=_enter, initargs=(left,))
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)  # a kernel cannot be stopped; nobody waits for it
+        left.set()  # long work hears it soon; a kernel cannot be stopped, and nobody waits for it
+        executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
+
+
+class _Told:
+    """Progress over pieces of work: whole pieces, or hundredths of them once one tells how far it is."""
+
+    def __init__(self, progress: Progress, pieces: int) -> None:
+        self._progress, self._pieces, self._lock = progress, pieces, threading.Lock()
+        self._done, self._parts, self._last = 0, 1, (0, 0)
+        self._shares: dict[int, float] = {}
+
+    def reached(self, piece: int, share: float) -> None:
+        """Note how far a piece is."""
+        with self._lock:
+            self._parts, self._shares[piece] = _PARTS, share
+            self._tell()
+
+    def done(self, piece: int) -> None:
+        """Note that a piece is done."""
+        with self._lock:
+            self._shares.pop(piece, None)
+            self._done += 1
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell it where it shows."""
+        under_way = int(self._parts * sum(self._shares.values()))
+        told = self._parts * self._done + under_way, self._parts * self._pieces
+        if told != self._last:
+            self._last = told
+            self._progress(*told)
 
 
 def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Callable[..., Iterable[Any]]:
     """Make a ``map`` of a pool of threads that tells how far it is; results keep their order."""
 
     def run_all(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
-        futures: list[Future[Any]] = [executor.submit(work, piece) for piece in pieces]
-        for done, future in enumerate(as_completed(futures), 1):
+        everything = list(pieces)
+        told = None if progress is None else _Told(progress, len(everything))
+
+        def done(number: int) -> Any:
+            _way.tell = None if told is None else partial(told.reached, number)
+            try:
+                return work(everything[number])
+            finally:
+                _way.tell = None
+
+        futures: dict[Future[Any], int] = {executor.submit(done, number): number for number in range(len(everything))}
+        for future in as_completed(futures):
             future.result()
-            if progress is not None:
-                progress(done, len(futures))
+            if told is not None:
+                told.done(futures[future])
         return [future.result() for future in futures]
 
     return run_all

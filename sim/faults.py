@@ -28,6 +28,10 @@ class InputError(FleetError):
         self.faults = faults
         super().__init__("\n".join(map(str, faults)))
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]]]:
+        """Let it come whole from another process."""
+        return type(self), (self.faults,)
+
     @classmethod
     def one(cls, where: str, text: str) -> "InputError":
         """Refuse an input for a single fault."""
@@ -47,6 +51,10 @@ class Failure:
 
     reason: str
     tries: int
+
+
+class HaltedError(FleetError):
+    """Work stopped halfway, and its input is not to blame; what was done is kept where results are kept."""
 
 
 class UnfinishedError(FleetError):

@@ -53,6 +53,12 @@ def claim(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None, ver
             _claim(out, store.about.get("question", {}), question(scenario, vary, verb))
 
 
+def claim_finished(out: Path, scenario: Scenario, vary: dict[str, Any] | None = None) -> None:
+    """Refuse what ``hold`` would refuse of a run or a sweep that came to its end, without opening the store."""
+    if told := _told(out):
+        _claim(out, told, question(scenario, vary))
+
+
 def hold(out: Path, scenario: Scenario, vary: dict[str, Any] | None, tell: Callable[[str], None]) -> Store:
     """Open the store of a run's or a sweep's folder, unless the folder holds the results of another question.
 
@@ -61,16 +67,14 @@ def hold(out: Path, scenario: Scenario, vary: dict[str, Any] | None, tell: Calla
     InputError
         As ``claim`` does, and when another process uses the folder or the store cannot be opened.
     """
-    asked, told = question(scenario, vary), _told(out)
-    if told:
-        _claim(out, told, asked)
+    claim_finished(out, scenario, vary)
     store = Store(out, tell)
     try:
         kept = store.about.get("question")
         if kept is not None:
-            _claim(out, kept, asked)
-        elif (out / FILE).exists() and not told:
-            _claim(out, told, asked)
+            _claim(out, kept, question(scenario, vary))
+        elif (out / FILE).exists() and not _told(out):  # damaged, and nothing else tells whose folder it is
+            _claim(out, {}, question(scenario, vary))
         sweep_up(out)
     except BaseException:
         store.close()

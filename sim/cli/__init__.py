@@ -1,10 +1,12 @@
 """The command line. The only room that prints: tables on stdout, progress and refusals on stderr.
 
-Exit status: 0 good, 1 a check failed, 2 usage or bad input, 130 interrupted.
+Exit status: 0 good, 1 a check failed or a file cannot be written, 2 usage or bad input, 3 some of the work failed, 130
+interrupted, 143 asked to end.
 """
 
 from sim.cli import init  # isort: skip (the order of imports is that of the commands in --help)
 from sim.cli import scenarios  # isort: skip
+from sim.cli import shards  # isort: skip
 from sim.cli import decides  # isort: skip
 from sim.cli import matters  # isort: skip
 from sim.cli import backtests, checks, fits, lives, prices, reports, searches, sizes, spares, steady
@@ -24,6 +26,7 @@ __all__ = [
     "reports",
     "scenarios",
     "searches",
+    "shards",
     "sizes",
     "spares",
     "steady",

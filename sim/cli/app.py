@@ -1,17 +1,21 @@
 """The command ``fleetecon`` itself: its name, its help, how it ends."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
-from sim.faults import FleetError, InputError
+from sim.faults import CannotWriteError, FleetError, InputError, StoppedError, UnfinishedError
 
 NAME: Final = "fleetecon"
-INTERRUPTED = 130
+BAD_INPUT, CANNOT_WRITE, UNFINISHED = 2, 1, 3
+INTERRUPTED, ENDED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 _Found = TypeVar("_Found")
 _UsageError: Final[Any] = typer.BadParameter.__mro__[1]
 """What is raised where an option is missing or unknown; typer names only its kind for a bad value."""
@@ -49,15 +53,45 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the plain help page: laid out by rich it takes 0.15 s longer to appear
     help="Hold GPUs or hire them: cost, waits and idle money of a fleet, simulated, with their uncertainty.",
-    epilog="Results and their definitions: README. Exit: 0 good, 1 a check failed, 2 bad input, 130 interrupted.",
+    epilog="Results and their definitions: README. Exit: 0 good, 1 a check failed or a file cannot be written, 2 bad "
+    "input, 3 some of the work failed, 130 interrupted, 143 asked to end.",
 )
 
 
-def leave_at_once() -> NoReturn:
+def leave_at_once(status: int = INTERRUPTED) -> NoReturn:
     """End an interrupted run without waiting for threads: one that is inside a kernel would hear nothing for long."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(status)
+
+
+def status_of(error: FleetError) -> int:
+    """Tell with which status a run ends that could not be done."""
+    if isinstance(error, StoppedError):
+        return 128 + error.signal
+    if isinstance(error, UnfinishedError):
+        return UNFINISHED
+    return CANNOT_WRITE if isinstance(error, CannotWriteError) else BAD_INPUT
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Let a request to end pass through all that tidies up behind itself, as an interrupt does."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(ENDED)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def guarded(script: Callable[[], None]) -> None:
@@ -75,12 +109,13 @@ def guarded(script: Callable[[], None]) -> None:
 def main() -> None:
     """Run the command line; refusals become lines on stderr and an exit status."""
     try:
-        app(prog_name=NAME)  # however it was begun
+        with _ending():
+            app(prog_name=NAME)  # however it was begun
     except FleetError as refused:
         sys.stderr.write(f"{refused}\n")
-        sys.exit(2)
+        sys.exit(status_of(refused))
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
+        if ended.code in (INTERRUPTED, ENDED):
             sys.stderr.write("\ninterrupted; nothing half done was written, the same command begins again\n")
-            leave_at_once()
+            leave_at_once(int(ended.code))
         raise

@@ -1,13 +1,13 @@
 """Commands about a scenario: judge it, run it, sweep it."""
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sim.cli.app import app
+from sim.cli.keeping import Asked, claimed, keeping, note
 from sim.cli.options import (
     ENGINES,
     FORMATS,
@@ -33,7 +33,9 @@ from sim.cli.options import (
     thread_count,
     whole,
 )
-from sim.cli.output import Progress, say, show, tell, write_results
+from sim.cli.output import Progress, say, tell
+from sim.cli.shards import Shard, do_share
+from sim.cli.studies import finish_run, finish_sweep
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -81,35 +83,36 @@ def run(
     engine: Engine = "kernel",
     format_: Format = "text",
     out: Out = None,
+    shard: Shard = None,
 ) -> None:
     """Run a scenario under all its plans and compare them.
 
     With --precision 1% replications are added until the bill of every ranked plan, or what --on names, is known to +- 1
-    % of its value; --reps as many as it took gives the same result.
+    % of its value; --reps as many as it took gives the same result. With --out what is done is kept as it comes: the
+    same command goes on where an earlier one ended, and more --reps add to those that are there.
     """
-    from sim.files import output_folder
-    from sim.manifest import claim
-
     choice("--format", format_, FORMATS)
     scenario = load_scenario(file, settings)
-    if out is not None:
-        claim(output_folder(out), scenario)
+    claimed(out, scenario)
     from sim import study  # only now, for it takes a second: a refusal comes at once
-    from sim.tables import study_blocks, study_csv
 
     goal = _goal(reps, precision, on, most_reps)
-    how = seed_of(seed), thread_count(jobs), choice("--engine", engine, ENGINES)
+    given, threads = seed_of(seed), thread_count(jobs)
+    replications = None if goal is not None else whole("--reps", reps or "200", 1, MOST_REPLICATIONS)
+    asked = Asked(scenario, None, replications, choice("--engine", engine, ENGINES))
+    if shard is not None:
+        if goal is not None:
+            raise InputError.one("--shard", "and --precision exclude each other: no share knows how precise all are")
+        do_share(shard, out, asked, given, threads)
+        return
     progress = Progress("replications, in pieces")
-    if goal is not None:
-        found = study.run_until(scenario, goal, *how, progress=progress)
-    else:
-        found = study.run(scenario, whole("--reps", reps or "200", 1, MOST_REPLICATIONS), *how, progress=progress)
-    if out is not None:
-        from sim import charts
-
-        figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
-        write_results(out, scenario, found.result, study_csv(found.result), figures)
-    show(found.result, format_, study_blocks, study_csv)
+    with keeping(out, asked, given) as (means, chosen):
+        how = chosen, threads, engine
+        if goal is not None:
+            found = study.run_until(scenario, goal, *how, progress=progress, means=means)
+        else:
+            found = study.run(scenario, replications or 1, *how, progress=progress, means=means)
+        finish_run(found, scenario, out, format_, means)
 
 
 def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: str | None) -> "Goal | None":
@@ -140,55 +143,44 @@ def sweep(
     engine: Engine = "kernel",
     format_: Format = "text",
     out: Out = None,
+    shard: Shard = None,
 ) -> None:
-    """Run a scenario at every combination of some values; find where the cheapest plan changes."""
-    from sim.files import output_folder
+    """Run a scenario at every combination of some values; find where the cheapest plan changes.
 
+    With --out each cell is kept as soon as it is done: the same command goes on where an earlier one ended.
+    """
     choice("--format", format_, FORMATS)
     scenario = load_scenario(file, settings)
     from sim import study
-    from sim.manifest import claim
-    from sim.study.grid import check_cells, is_number, seconds_expected
-    from sim.tables import counted, sweep_blocks, sweep_csv
+    from sim.study.grid import check_cells, seconds_expected
+    from sim.tables import counted
 
-    replications = whole("--reps", reps, 1, MOST_REPLICATIONS)
-    threads = thread_count(jobs)
-    spans = [spread("--vary", text) for text in vary]
-    if repeated := [key for key, _ in spans if [other for other, _ in spans].count(key) > 1]:
-        raise InputError.one("--vary", f"{repeated[0]} is varied twice; give all its values in one --vary")
-    varied = dict(spans)
+    replications, given, threads = whole("--reps", reps, 1, MOST_REPLICATIONS), seed_of(seed), thread_count(jobs)
+    varied = _varied(vary)
 
     def seconds(count: int) -> float:
         return seconds_expected(scenario, count, replications, study.threads(threads))
 
     cells = check_cells(varied, seconds)
-    if out is not None:
-        claim(output_folder(out), scenario, varied)
+    claimed(out, scenario, varied)
+    asked = Asked(scenario, varied, replications, choice("--engine", engine, ENGINES))
     sizes = ((cells, "cell"), (len(scenario.plans), "plan"), (replications, "replication"))
-    sys.stderr.write(f"{' x '.join(counted(*each) for each in sizes)}, about {seconds(cells):.0f} s\n")
-    grid = study.sweep(
-        scenario,
-        varied,
-        replications,
-        seed_of(seed),
-        threads,
-        choice("--engine", engine, ENGINES),
-        progress=Progress("cells"),
-    )
-    found = grid.as_result()
-    if out is not None:
-        from sim import charts
+    note(f"{' x '.join(counted(*each) for each in sizes)}, about {seconds(cells):.0f} s")
+    if shard is not None:
+        do_share(shard, out, asked, given, threads)
+        return
+    with keeping(out, asked, given) as (means, chosen):
+        progress = Progress("cells")
+        grid = study.sweep(scenario, varied, replications, chosen, threads, engine, progress=progress, means=means)
+        finish_sweep(grid, scenario, out, format_, means)
 
-        figures = {}
-        if len(varied) == 1 and all(map(is_number, next(iter(varied.values())))):
-            figures = {
-                "cost_percentiles": lambda: charts.cost_percentiles(grid),
-                "idle_money": lambda: charts.idle_money(grid),
-            }
-            if next(iter(varied)).endswith(".rate_per_second"):
-                figures["cost_per_token"] = lambda: charts.cost_per_token(grid)
-        write_results(out, scenario, found, sweep_csv(found), figures)
-    show(found, format_, sweep_blocks, sweep_csv)
+
+def _varied(vary: list[str]) -> dict[str, Any]:
+    """Read what is varied; refuse a key given twice."""
+    spans = [spread("--vary", text) for text in vary]
+    if repeated := [key for key, _ in spans if [other for other, _ in spans].count(key) > 1]:
+        raise InputError.one("--vary", f"{repeated[0]} is varied twice; give all its values in one --vary")
+    return dict(spans)
 
 
 @app.command()

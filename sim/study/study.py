@@ -18,7 +18,7 @@ from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_fr
 from sim.study.result import Json, result
 from sim.study.simulate import ENGINES, Experiment, Outcome, Served
 from sim.study.threads import Progress, mapper, pool
-from sim.study.units import NO_MEANS, InPieces, Means, all_done, blocks
+from sim.study.units import NO_MEANS, InPieces, Means, Unit, all_done, blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -296,6 +296,19 @@ def run(
             outcomes = done_in_blocks(experiment, replications, jobs, progress, means)
         found = result(experiment, outcomes, exact, mapper(executor))
     return Study(scenario, replications, experiment, outcomes, found)
+
+
+def units_of(scenario: Scenario, replications: int, seed: int | None = None, engine: str = "kernel") -> list[Unit]:
+    """Make the blocks of a run ready, as ``run`` does where nothing was kept before.
+
+    Raises
+    ------
+    InputError
+        As ``run`` does.
+    """
+    check_replications(replications)
+    check_how(seed, 0, engine)
+    return blocks(Experiment.of(scenario, chosen_seed(scenario, seed), engine), replications)
 
 
 def done_in_blocks(

@@ -116,6 +116,8 @@ def main() -> None:
         sys.exit(status_of(refused))
     except SystemExit as ended:
         if ended.code in (INTERRUPTED, ENDED):
-            sys.stderr.write("\ninterrupted; nothing half done was written, the same command begins again\n")
+            sys.stderr.write(
+                "\ninterrupted; nothing half done was written; the same command goes on from what --out keeps\n"
+            )
             leave_at_once(int(ended.code))
         raise

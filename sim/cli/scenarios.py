@@ -35,7 +35,7 @@ from sim.cli.options import (
 )
 from sim.cli.output import Progress, say, tell
 from sim.cli.shards import Shard, do_share
-from sim.cli.studies import finish_run, finish_sweep
+from sim.cli.studies import show_run, show_sweep, write_run, write_sweep
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def run(
             found = study.run_until(scenario, goal, *how, progress=progress, means=means)
         else:
             found = study.run(scenario, replications or 1, *how, progress=progress, means=means)
-        finish_run(found, scenario, out, format_, means)
+        write_run(found, scenario, out, means)
+    show_run(found, format_)
 
 
 def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: str | None) -> "Goal | None":
@@ -172,7 +173,8 @@ def sweep(
     with keeping(out, asked, given) as (means, chosen):
         progress = Progress("cells")
         grid = study.sweep(scenario, varied, replications, chosen, threads, engine, progress=progress, means=means)
-        finish_sweep(grid, scenario, out, format_, means)
+        write_sweep(grid, scenario, out, means)
+    show_sweep(grid, format_)
 
 
 def _varied(vary: list[str]) -> dict[str, Any]:

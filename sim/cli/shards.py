@@ -10,7 +10,7 @@ from sim.cli.app import app
 from sim.cli.keeping import Asked, keeping, note, tidied
 from sim.cli.options import FORMATS, Format, choice
 from sim.cli.output import Progress, say
-from sim.cli.studies import finish_run, finish_sweep
+from sim.cli.studies import show_run, show_sweep, write_run, write_sweep
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -90,10 +90,14 @@ def merge(
         how = asked.replications or 1, seed
         if asked.vary is None:
             found = study.run(asked.scenario, *how, engine=asked.engine, means=means)
-            finish_run(found, asked.scenario, out, format_, means)
+            write_run(found, asked.scenario, out, means)
         else:
             grid = study.sweep(asked.scenario, asked.vary, *how, engine=asked.engine, means=means)
-            finish_sweep(grid, asked.scenario, out, format_, means)
+            write_sweep(grid, asked.scenario, out, means)
+    if asked.vary is None:
+        show_run(found, format_)
+    else:
+        show_sweep(grid, format_)
 
 
 def _shard(folder: Path) -> "Store":

@@ -1,4 +1,4 @@
-"""How a run and a sweep end: their folder is written and they are told."""
+"""How a run and a sweep end: what is written into their folder, and what is told."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,28 +12,39 @@ if TYPE_CHECKING:
     from sim.study.units import Means
 
 
-def finish_run(found: "Study", scenario: "Scenario", out: Path | None, format_: str, means: "Means") -> None:
-    """Write a run's folder, and tell what came of it."""
-    from sim.tables import study_blocks, study_csv
-
-    tidied(means)
+def write_run(found: "Study", scenario: "Scenario", out: Path | None, means: "Means") -> None:
+    """Write the folder of a run, where there is one."""
     if out is not None:
         from sim import charts
+        from sim.tables import study_csv
 
+        tidied(means)
         figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
         write_results(out, scenario, found.result, study_csv(found.result), figures)
+
+
+def write_sweep(grid: "Grid", scenario: "Scenario", out: Path | None, means: "Means") -> None:
+    """Write the folder of a sweep, where there is one."""
+    if out is not None:
+        from sim.tables import sweep_csv
+
+        tidied(means)
+        found = grid.as_result()
+        write_results(out, scenario, found, sweep_csv(found), _pictures(grid))
+
+
+def show_run(found: "Study", format_: str) -> None:
+    """Print what came of a run."""
+    from sim.tables import study_blocks, study_csv
+
     show(found.result, format_, study_blocks, study_csv)
 
 
-def finish_sweep(grid: "Grid", scenario: "Scenario", out: Path | None, format_: str, means: "Means") -> None:
-    """Write a sweep's folder, and tell what came of it."""
+def show_sweep(grid: "Grid", format_: str) -> None:
+    """Print what came of a sweep."""
     from sim.tables import sweep_blocks, sweep_csv
 
-    found = grid.as_result()
-    tidied(means)
-    if out is not None:
-        write_results(out, scenario, found, sweep_csv(found), _pictures(grid))
-    show(found, format_, sweep_blocks, sweep_csv)
+    show(grid.as_result(), format_, sweep_blocks, sweep_csv)
 
 
 def _pictures(grid: "Grid") -> dict[str, Any]:

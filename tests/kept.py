@@ -30,7 +30,7 @@ class Copies:
         self.process = subprocess.Popen(program, cwd=folder, env=own, stdin=pipe, stdout=pipe, text=True)
 
     def run(self, *arguments: object, **how: object) -> dict:
-        """Run a copy of the command line; ``at``, ``signal``, ``times``, ``after``, ``block``, ``broken``: how it goes."""
+        """Run a copy of the command line; at, signal, times, after, block, broken: how it goes and ends."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(json.dumps({"arguments": list(map(str, arguments)), **how}), file=self.process.stdin, flush=True)

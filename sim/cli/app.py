@@ -116,8 +116,7 @@ def main() -> None:
         sys.exit(status_of(refused))
     except SystemExit as ended:
         if ended.code in (INTERRUPTED, ENDED):
-            sys.stderr.write(
-                "\ninterrupted; nothing half done was written; the same command goes on from what --out keeps\n"
-            )
+            kept = "the same command goes on with what is kept, or begins again"
+            sys.stderr.write(f"\ninterrupted; nothing half done was written; {kept}\n")
             leave_at_once(int(ended.code))
         raise

@@ -49,9 +49,19 @@ def _add(
                 return j
             at = (page << _PAGE_BITS) + (b & (_PAGE - 1))
             mine[at] += 1
-            low[at] = min(low[at], value)
-            high[at] = max(high[at], value)
+            if value < low[at]:
+                low[at] = value
+            if value > high[at]:
+                high[at] = value
     return len(values)
+
+
+@kernel
+def _missing(begin: int, bits: Ticks, page_of: Ticks, wanted: Ticks) -> None:
+    """Mark the pages that values from ``begin`` on need and that are not there."""
+    for j in range(begin, len(bits)):
+        page = _bin(bits[j]) >> _PAGE_BITS
+        wanted[page] = page_of[page] < 0
 
 
 @kernel
@@ -104,14 +114,15 @@ class Bins:
             done = _add(done, bits, values, offsets, group, *tables)
             if done == len(values):
                 return
-            self._open([_bin_of(int(bits[done])) >> _PAGE_BITS])
+            wanted = np.zeros(_PAGES, np.int64)
+            _missing(done, bits, self._page_of, wanted)
+            self._open(np.flatnonzero(wanted))
 
-    def _open(self, pages: list[int]) -> None:
+    def _open(self, pages: Ticks) -> None:
         """Make room for octaves."""
-        for page in pages:
-            self._page_of[page] = len(self._low) // _PAGE + pages.index(page)
+        self._page_of[pages] = len(self._low) // _PAGE + np.arange(len(pages))
         more = _PAGE * len(pages)
-        self._counts = np.pad(self._counts, ((0, 0), (0, more)))
+        self._counts = np.concatenate([self._counts, np.zeros((self.groups, more), np.int64)], axis=1)
         self._low = np.concatenate([self._low, np.full(more, np.inf)])
         self._high = np.concatenate([self._high, np.full(more, -np.inf)])
 
@@ -121,7 +132,7 @@ class Bins:
         finer = ((np.arange(other.groups) + other.base) >> (self.shift - other.shift)) - self.base
         pages = np.unique(bins >> _PAGE_BITS)
         if len(missing := pages[self._page_of[pages] < 0]):
-            self._open(missing.tolist())
+            self._open(missing)
         at = (self._page_of[bins >> _PAGE_BITS] << _PAGE_BITS) + (bins & (_PAGE - 1))
         for group, each in zip(finer, counts, strict=True):
             self._counts[group, at] += each
@@ -173,12 +184,7 @@ class Bins:
         """Take it back from what ``pack`` gave."""
         made = cls(*(int(each) for each in arrays["groups"]))
         bins = arrays["bins"]
-        made._open(np.unique(bins >> _PAGE_BITS).tolist())
+        made._open(np.unique(bins >> _PAGE_BITS))
         at = (made._page_of[bins >> _PAGE_BITS] << _PAGE_BITS) + (bins & (_PAGE - 1))
         made._low[at], made._high[at], made._counts[:, at] = arrays["low"], arrays["high"], arrays["counts"]
         return made
-
-
-def _bin_of(bits: int) -> int:
-    """Find the bin of a value as the kernels do."""
-    return min(max((bits >> _SHIFT) - _LOWEST, -1), _BINS) + 1

@@ -19,6 +19,7 @@ _PAGE: Final = 1 << _PAGE_BITS
 _PAGES: Final = (_BINS + 2 + _PAGE - 1) // _PAGE
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+Counts = np.ndarray[Any, np.dtype[np.int32]] | Ticks
 
 
 @inlined
@@ -33,15 +34,17 @@ def _add(
     bits: Ticks,
     values: Floats,
     offsets: Ticks,
-    group: Ticks,
+    first: int,
+    shift: int,
+    base: int,
     page_of: Ticks,
-    counts: Ticks,
+    counts: Counts,
     low: Floats,
     high: Floats,
 ) -> int:
     """Put values from ``begin`` on into bins; stop at the first whose page is missing, and tell where that is."""
     for r in range(len(offsets) - 1):
-        mine = counts[group[r]]
+        mine = counts[((first + r) >> shift) - base]
         for j in range(max(begin, offsets[r]), offsets[r + 1]):
             b, value = _bin(bits[j]), values[j]
             page = page_of[b >> _PAGE_BITS]
@@ -101,34 +104,42 @@ class Bins:
     def __init__(self, shift: int, base: int, groups: int) -> None:
         self.shift, self.base, self.groups = shift, base, groups
         self._page_of = np.full(_PAGES, -1, np.int64)
-        self._counts = np.zeros((groups, 0), np.int64)
+        self._counts: Counts = np.zeros((groups, 0), np.int32)  # half of what int64 takes of the processor's cache
+        self._total = 0
         self._low, self._high = np.empty(0), np.empty(0)
 
     def add(self, first: int, offsets: Ticks, values: Floats) -> None:
         """Add values of some replications, from number ``first`` on."""
-        group = ((first + np.arange(len(offsets) - 1)) >> self.shift) - self.base
         values = np.ascontiguousarray(values, np.float64)
         bits, done = values.view(np.int64), 0
+        self._count(len(values))
         while True:
             tables = (self._page_of, self._counts, self._low, self._high)
-            done = _add(done, bits, values, offsets, group, *tables)
+            done = _add(done, bits, values, offsets, first, self.shift, self.base, *tables)
             if done == len(values):
                 return
             wanted = np.zeros(_PAGES, np.int64)
             _missing(done, bits, self._page_of, wanted)
             self._open(np.flatnonzero(wanted))
 
+    def _count(self, more: int) -> None:
+        """Count values; where one bin might hold too many for 32 bits, give it 64."""
+        self._total += more
+        if self._total > np.iinfo(self._counts.dtype).max:
+            self._counts = self._counts.astype(np.int64)
+
     def _open(self, pages: Ticks) -> None:
         """Make room for octaves."""
         self._page_of[pages] = len(self._low) // _PAGE + np.arange(len(pages))
         more = _PAGE * len(pages)
-        self._counts = np.concatenate([self._counts, np.zeros((self.groups, more), np.int64)], axis=1)
+        self._counts = np.concatenate([self._counts, np.zeros((self.groups, more), self._counts.dtype)], axis=1)
         self._low = np.concatenate([self._low, np.full(more, np.inf)])
         self._high = np.concatenate([self._high, np.full(more, -np.inf)])
 
     def merge(self, other: "Bins") -> None:
         """Add what is in another, whose groups are these or finer."""
         bins, low, high, counts = other.table
+        self._count(other._total)
         finer = ((np.arange(other.groups) + other.base) >> (self.shift - other.shift)) - self.base
         pages = np.unique(bins >> _PAGE_BITS)
         if len(missing := pages[self._page_of[pages] < 0]):
@@ -147,7 +158,7 @@ class Bins:
         bins = ((pages << _PAGE_BITS)[:, None] + np.arange(_PAGE)).ravel()
         filled = self._high[at] > -np.inf
         at, bins = at[filled], bins[filled]
-        return bins, self._low[at], self._high[at], self._counts[:, at]
+        return bins, self._low[at], self._high[at], self._counts[:, at].astype(np.int64)
 
     def quantiles(self, cuts: Ticks, probabilities: Floats) -> Floats:
         """Find quantiles without each union of groups, ``cuts[g]`` to ``cuts[g + 1]``, and of all."""
@@ -184,6 +195,7 @@ class Bins:
         """Take it back from what ``pack`` gave."""
         made = cls(*(int(each) for each in arrays["groups"]))
         bins = arrays["bins"]
+        made._count(int(arrays["counts"].sum()))
         made._open(np.unique(bins >> _PAGE_BITS))
         at = (made._page_of[bins >> _PAGE_BITS] << _PAGE_BITS) + (bins & (_PAGE - 1))
         made._low[at], made._high[at], made._counts[:, at] = arrays["low"], arrays["high"], arrays["counts"]

@@ -104,13 +104,15 @@ class Fold:
 
     def offsets(self, measure: str) -> Ticks:
         """Where the values of each replication begin and end."""
-        return _offsets(self.layout, self.sums, measure)
+        return _offsets(self.layout, self.sums, self.layout.measures[measure])
 
     @classmethod
     def of(cls, layout: Layout, sums: Floats, values: dict[str, Floats]) -> "Fold":
         """Take the sums of some replications, and each measure's values, one replication after the other."""
-        each = {name: Pooled.of(found, _offsets(layout, sums, name)) for name, found in values.items()}
-        return cls(layout, sums, each)
+        ends = {count: _offsets(layout, sums, count) for count in {*layout.measures.values()}}
+        return cls(
+            layout, sums, {name: Pooled.of(found, ends[layout.measures[name]]) for name, found in values.items()}
+        )
 
     @classmethod
     def joined(cls, folds: list["Fold"]) -> "Fold":
@@ -124,10 +126,11 @@ class Fold:
         )
 
 
-def _offsets(layout: Layout, sums: Floats, measure: str) -> Ticks:
-    """Tell where the values of each replication begin and end."""
-    count = sums[:, layout.sums.index(layout.measures[measure])]
-    return np.concatenate(([0], np.cumsum(count))).astype(np.int64)
+def _offsets(layout: Layout, sums: Floats, count: str) -> Ticks:
+    """Tell where the values of each replication begin and end, of which a sum tells how many there are."""
+    ends = np.zeros(len(sums) + 1, np.int64)
+    np.cumsum(sums[:, layout.sums.index(count)], out=ends[1:], dtype=np.int64)
+    return ends
 
 
 @kernel

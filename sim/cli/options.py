@@ -52,6 +52,9 @@ Jobs = Annotated[
 ]
 Engine = Annotated[str, typer.Option("--engine", help="kernel, or simpy: the reference, some 500 times slower.")]
 Format = Annotated[str, typer.Option("--format", help="text, json or csv.")]
+Rows = Annotated[
+    bool, typer.Option("--rows", help="Also write every job to Parquet files in the folder of --out: a run once more.")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write results and pictures into.", metavar="DIR")]
 
 

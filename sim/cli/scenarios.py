@@ -23,6 +23,7 @@ from sim.cli.options import (
     PreciseKeys,
     Precision,
     Reps,
+    Rows,
     SeedText,
     Settings,
     choice,
@@ -35,7 +36,7 @@ from sim.cli.options import (
 )
 from sim.cli.output import Progress, say, tell
 from sim.cli.shards import Shard, do_share
-from sim.cli.studies import show_run, show_sweep, write_run, write_sweep
+from sim.cli.studies import check_rows, show_run, show_sweep, write_run, write_sweep
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def run(
     format_: Format = "text",
     out: Out = None,
     shard: Shard = None,
+    rows: Rows = False,
 ) -> None:
     """Run a scenario under all its plans and compare them.
 
@@ -100,6 +102,8 @@ def run(
     given, threads = seed_of(seed), thread_count(jobs)
     replications = None if goal is not None else whole("--reps", reps or "200", 1, MOST_REPLICATIONS)
     asked = Asked(scenario, None, replications, choice("--engine", engine, ENGINES))
+    if rows:
+        check_rows(out, shard)
     if shard is not None:
         if goal is not None:
             raise InputError.one("--shard", "and --precision exclude each other: no share knows how precise all are")
@@ -112,7 +116,7 @@ def run(
             found = study.run_until(scenario, goal, *how, progress=progress, means=means)
         else:
             found = study.run(scenario, replications or 1, *how, progress=progress, means=means)
-        write_run(found, scenario, out, means)
+        write_run(found, scenario, out, means, rows)
     show_run(found, format_)
 
 

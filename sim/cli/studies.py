@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.keeping import tidied
-from sim.cli.output import show, write_results
+from sim.cli.output import Progress, show, write_results
+from sim.faults import InputError
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -12,8 +13,20 @@ if TYPE_CHECKING:
     from sim.study.units import Means
 
 
-def write_run(found: "Study", scenario: "Scenario", out: Path | None, means: "Means") -> None:
-    """Write the folder of a run, where there is one."""
+def check_rows(out: Path | None, shard: str | None) -> None:
+    """Refuse to write every job where that cannot be, before any work."""
+    if out is None:
+        raise InputError.one("--rows", "are files in a folder; give --out DIR with it")
+    if shard is not None:
+        text = "and --shard exclude each other: `merge` the shares, then run with --rows where all is done"
+        raise InputError.one("--rows", text)
+    from sim.study.parquet import arrow
+
+    arrow()
+
+
+def write_run(found: "Study", scenario: "Scenario", out: Path | None, means: "Means", rows: bool = False) -> None:
+    """Write the folder of a run, where there is one; every job too, if that is asked."""
     if out is not None:
         from sim import charts
         from sim.tables import study_csv
@@ -21,6 +34,10 @@ def write_run(found: "Study", scenario: "Scenario", out: Path | None, means: "Me
         tidied(means)
         figures = {"cost_distribution": lambda: charts.cost_distribution(found)}
         write_results(out, scenario, found.result, study_csv(found.result), figures)
+        if rows:
+            from sim.study.parquet import write_rows
+
+            write_rows(found.experiment, found.replications, out, Progress("rows of replications"))
 
 
 def write_sweep(grid: "Grid", scenario: "Scenario", out: Path | None, means: "Means") -> None:

@@ -1,5 +1,6 @@
 """Rows of one replication as frames for people: a unit in the name of each column, nothing where nothing is known."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,10 +9,31 @@ from sim.hires import Hires
 from sim.jobs import OUTCOMES, Paths, Rows
 from sim.money import Shares
 from sim.requests import RequestRows, Requests
-from sim.units import NEVER, TICKS_PER_SECOND, to_hours
+from sim.units import NEVER, TICKS_PER_SECOND, Ticks, to_hours
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Named:
+    """A column of names, told by their numbers."""
+
+    codes: Ticks
+    names: Any
+
+
+Columns = dict[str, Any]
+"""Arrays of equal length, or ``Named``, by the name of the column."""
+
+
+def _frame(columns: Columns) -> "pd.DataFrame":
+    """Lay columns out for people."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {name: each.names[each.codes] if isinstance(each, Named) else each for name, each in columns.items()}
+    )
 
 
 def _common_columns(paths: Any, rows: Any, shares: Shares, names: Any) -> tuple[dict[str, Any], Any]:
@@ -22,22 +44,20 @@ def _common_columns(paths: Any, rows: Any, shares: Shares, names: Any) -> tuple[
         return np.where(started, values, np.nan)
 
     columns = {
-        "job_class": names[paths.job_class],
+        "job_class": Named(paths.job_class, names),
         "arrival_h": to_hours(paths.arrival),
         "start_h": known(to_hours(rows.start)),
         "end_h": known(to_hours(rows.end)),
         "wait_h": known(to_hours(rows.start - paths.arrival)),
-        "outcome": np.array([OUTCOMES[code] for code in sorted(OUTCOMES)])[rows.outcome],
+        "outcome": Named(rows.outcome, np.array([OUTCOMES[code] for code in sorted(OUTCOMES)])),
         "attributed_usd": shares.attributed,
         "fully_loaded_usd": shares.fully_loaded,
     }
     return columns, known
 
 
-def tunes_frame(paths: Paths, rows: Rows, shares: Shares, names: Any) -> "pd.DataFrame":
-    """Lay out fine-tunes, a row each."""
-    import pandas as pd
-
+def tunes_columns(paths: Paths, rows: Rows, shares: Shares, names: Any) -> Columns:
+    """Tell of fine-tunes what became of each."""
     columns, _ = _common_columns(paths, rows, shares, names)
     own = {
         "service_h": to_hours(paths.service),
@@ -47,13 +67,16 @@ def tunes_frame(paths: Paths, rows: Rows, shares: Shares, names: Any) -> "pd.Dat
         "node": rows.node,
         "interrupted": rows.interrupted,
     }
-    return pd.DataFrame(columns | own)
+    return columns | own
 
 
-def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names: Any) -> "pd.DataFrame":
-    """Lay out requests, a row each."""
-    import pandas as pd
+def tunes_frame(paths: Paths, rows: Rows, shares: Shares, names: Any) -> "pd.DataFrame":
+    """Lay out fine-tunes, a row each."""
+    return _frame(tunes_columns(paths, rows, shares, names))
 
+
+def requests_columns(requests: Requests, rows: RequestRows, shares: Shares, names: Any) -> Columns:
+    """Tell of requests what became of each."""
     columns, known = _common_columns(requests, rows, shares, names)
     with np.errstate(divide="ignore", invalid="ignore"):
         tpot = np.where(requests.output > 1, (rows.end - rows.first_token) / (requests.output - 1), np.nan)
@@ -73,7 +96,12 @@ def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names:
         own |= {"attempts": tries.attempts, "throttled": tries.throttled, "last_attempt_h": _since_start(tries.last)}
     if requests.turns is not None:
         own |= {"session": requests.turns.session, "turn": requests.turns.turn}
-    return pd.DataFrame(columns | own)
+    return columns | own
+
+
+def requests_frame(requests: Requests, rows: RequestRows, shares: Shares, names: Any) -> "pd.DataFrame":
+    """Lay out requests, a row each."""
+    return _frame(requests_columns(requests, rows, shares, names))
 
 
 def _since_start(ticks: Any) -> Any:

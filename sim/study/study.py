@@ -23,6 +23,7 @@ from sim.study.units import NO_MEANS, InPieces, Means, Unit, all_done, blocks
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_ROWS, _BYTES_A_ROW = 5_000_000, 700
 MOST_REPLICATIONS = 10_000_000
 MOST_FUTURES = 100_000
 MOST_SEED, MOST_THREADS = 2**63 - 1, 1024
@@ -220,8 +221,14 @@ class Study:
         return hires_frame([(group, hires) for group, hires in tables if hires is not None])
 
     def _again(self, plan: str, replication: int) -> tuple[Served, list[Shares]]:
-        """Serve and charge one replication again."""
+        """Serve and charge one replication again, all of it at once."""
         ready = self.experiment
+        if (expected := ready.jobs_expected) > _MOST_ROWS:
+            text = (
+                f"has about {expected:,.0f} jobs, a table of {expected * _BYTES_A_ROW / 2**30:,.0f} GB; "
+                "`run FILE --out DIR --rows` writes them to Parquet files in little memory"
+            )
+            raise InputError.one("replication", text)
         served = ready.served(plan, ready.work([replication]))
         return served, ready.charged(plan, served)[1]
 

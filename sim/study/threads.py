@@ -3,7 +3,7 @@
 import os
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from functools import partial
@@ -72,21 +72,37 @@ def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
     executor.shutdown()
 
 
-class _Told:
-    """Progress over pieces of work: whole pieces, or hundredths of them once one tells how far it is."""
+class Told:
+    """Progress over pieces of work: whole pieces, or hundredths of them once one tells how far it is.
 
-    def __init__(self, progress: Progress, pieces: int) -> None:
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with parts done and parts in all, by any thread, by one at a time.
+    pieces : int
+        How many there are.
+    """
+
+    def __init__(self, progress: Progress | None, pieces: int) -> None:
         self._progress, self._pieces, self._lock = progress, pieces, threading.Lock()
         self._done, self._parts, self._last = 0, 1, (0, 0)
-        self._shares: dict[int, float] = {}
+        self._shares: dict[Hashable, float] = {}
 
-    def reached(self, piece: int, share: float) -> None:
-        """Note how far a piece is."""
+    @contextmanager
+    def within(self, piece: Hashable) -> Iterator[None]:
+        """Hear, while this thread does a piece, how far it is."""
+        _way.tell = partial(self._reached, piece)
+        try:
+            yield
+        finally:
+            _way.tell = None
+
+    def _reached(self, piece: Hashable, share: float) -> None:
         with self._lock:
             self._parts, self._shares[piece] = _PARTS, share
             self._tell()
 
-    def done(self, piece: int) -> None:
+    def done(self, piece: Hashable) -> None:
         """Note that a piece is done."""
         with self._lock:
             self._shares.pop(piece, None)
@@ -97,7 +113,7 @@ class _Told:
         """Tell it where it shows."""
         under_way = int(self._parts * sum(self._shares.values()))
         told = self._parts * self._done + under_way, self._parts * self._pieces
-        if told != self._last:
+        if told != self._last and self._progress is not None:
             self._last = told
             self._progress(*told)
 
@@ -107,20 +123,16 @@ def mapper(executor: ThreadPoolExecutor, progress: Progress | None = None) -> Ca
 
     def run_all(work: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
         everything = list(pieces)
-        told = None if progress is None else _Told(progress, len(everything))
+        told = Told(progress, len(everything))
 
         def done(number: int) -> Any:
-            _way.tell = None if told is None else partial(told.reached, number)
-            try:
+            with told.within(number):
                 return work(everything[number])
-            finally:
-                _way.tell = None
 
         futures: dict[Future[Any], int] = {executor.submit(done, number): number for number in range(len(everything))}
         for future in as_completed(futures):
             future.result()
-            if told is not None:
-                told.done(futures[future])
+            told.done(futures[future])
         return [future.result() for future in futures]
 
     return run_all

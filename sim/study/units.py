@@ -23,7 +23,7 @@ from sim.study.outcome import Outcome
 from sim.study.packed import PackError, pack, unpack
 from sim.study.result import result
 from sim.study.simulate import Experiment
-from sim.study.threads import Progress, Threads
+from sim.study.threads import Progress, Threads, Told
 
 _EFFORT_A_BLOCK: Final = 2**24
 _MOST_BLOCKS: Final = 64
@@ -160,7 +160,7 @@ class InPieces:
         }
         left = {id(unit): len(pieces[id(unit)]) for unit in units}
         gathered = {id(unit): Gathered(unit.replications.start, len(unit.replications)) for unit in units}
-        total, failed = sum(left.values()), dict[int, Failure]()
+        told, failed = Told(self.progress, sum(left.values())), dict[int, Failure]()
 
         def tasks() -> Iterator[tuple[Unit, range]]:
             for unit in units:
@@ -170,15 +170,15 @@ class InPieces:
                     yield unit, piece
 
         def one(task: tuple[Unit, range]) -> None:
-            gathered[id(task[0])].add(task[1], task[0].experiment.piece(task[1]))
+            with told.within((id(task[0]), task[1])):
+                gathered[id(task[0])].add(task[1], task[0].experiment.piece(task[1]))
 
-        for done, ((unit, _), came) in enumerate(Threads(self.jobs)(one, tasks(), never), 1):
+        for (unit, piece), came in Threads(self.jobs)(one, tasks(), never):
             number = id(unit)
             left[number] -= 1
             if isinstance(came, Failure):
                 failed[number] = came
-            if self.progress is not None:
-                self.progress(done, total)
+            told.done((number, piece))
             if not left[number]:
                 outcomes = gathered.pop(number)
                 yield unit, failed.get(number) or unit.told(outcomes.outcomes())

@@ -132,6 +132,11 @@ def test_what_is_refused_is_refused_as_here_and_not_tried_again(client, told, tm
     assert (tmp_path / "begun").read_text() == "refused\n"
 
 
+def test_pieces_may_be_large_and_nothing_is_said_of_it(client, told):
+    large = Piece("plain" + " " * 30_000_000)
+    assert all_of(Cluster(client, told.append), [large]) == {large.name: large.key.encode()}
+
+
 def test_pieces_with_one_key_are_done_once_and_all_given(client, told, tmp_path):
     twins = [Piece("plain", place=str(tmp_path / "begun")) for _ in range(3)]
     found = list(Cluster(client, told.append)(done, twins))

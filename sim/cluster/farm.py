@@ -7,6 +7,7 @@ import hashlib
 import pickle  # what travels between this process and its workers; never what lies in a folder
 import queue
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
@@ -274,9 +275,10 @@ class _Farm(Generic[_T]):
         keys = [unit.key for unit in group]
         one = keys[0] if len(keys) == 1 else hashlib.sha256("\n".join(keys).encode()).hexdigest()
         box = _Call(_work, self.cluster.attempt, self.work, group, made_by()).packed
-        future = self.client.submit(
-            pickle.loads, box, key=f"fleetecon{manner}-{one}", pure=True, retries=_RETRIES, priority=group[0].effort
-        )
+        how = {"key": f"fleetecon{manner}-{one}", "retries": _RETRIES, "priority": group[0].effort}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a unit is large: its traces are
+            future = self.client.submit(pickle.loads, box, pure=True, **how)
         self.running[future.key] = (future, group)
         future.add_done_callback(lambda ended: self.ended.put(ended.key))
 

@@ -1,8 +1,12 @@
 """A Dask cluster on this machine: the results of threads, whoever dies meanwhile."""
 
+import contextlib
 import itertools
+import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,6 +16,8 @@ import farm_work
 import farms
 import pytest
 from farm_work import Piece, done
+from kept import STORE, finals
+from refusals import cli
 from studies import RATE
 from worlds import scenario
 
@@ -83,6 +89,57 @@ def test_a_study_by_a_cluster_is_that_of_threads_to_the_last_bit(file, told):
             name: bills.tobytes() for name, bills in theirs.bills.items()
         }
     assert as_json(ran.result) == as_json(run(scenario(), 70).result)
+
+
+def test_a_sweep_with_a_cluster_writes_what_it_writes_with_threads(file, article_file, tmp_path):
+    asked = ("sweep", article_file, "--vary", f"{RATE}=1,4,11", "--reps", "30", "--format", "json")
+    by_threads = cli(*asked, "--out", tmp_path / "threads")
+    by_cluster = cli(*asked, "--out", tmp_path / "cluster", "--cluster", file)
+    assert (by_cluster.returncode, by_cluster.stdout) == (0, by_threads.stdout)
+    told = "\n".join(without_progress(by_cluster.stderr))
+    assert re.fullmatch(r".*, about \d+ s\ncluster tcp://127.0.0.1:\d+: 2 workers, 2 threads", told)
+    assert finals(tmp_path / "cluster") == finals(tmp_path / "threads")
+    assert "result.json" in finals(tmp_path / "cluster")
+
+
+def test_the_address_may_stand_in_the_environment(file, article_file):
+    address = json.loads(file.read_text())["address"]
+    answer = cli("run", article_file, "--reps", "20", DASK_SCHEDULER_ADDRESS=address)
+    assert answer.returncode == 0
+    assert without_progress(answer.stderr) == [f"cluster {address}: 2 workers, 2 threads"]
+    assert answer.stdout == cli("run", article_file, "--reps", "20").stdout
+
+
+def test_a_sweep_whose_process_is_killed_goes_on_with_the_cluster(file, article_file, tmp_path):
+    asked = ("sweep", article_file, "--vary", f"{RATE}=1:11:30", "--reps", "150", "--out", tmp_path / "out")
+    command = [sys.executable, "-m", "sim", *map(str, asked), "--cluster", str(file)]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(farms.ROOT)}, stderr=subprocess.PIPE) as killed:
+        kept = tmp_path / "out" / STORE
+        while not (cells := count(kept)):
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+    again = cli(*asked, "--cluster", file)
+    assert again.returncode == 0
+    there = int(re.search(r"(\d+) of 30 cells are there already; \d+ to do", again.stderr)[1])
+    assert cells <= there < 30
+    whole = cli(*asked[:-1], tmp_path / "whole")
+    assert again.stdout == whole.stdout
+    assert finals(tmp_path / "out") == finals(tmp_path / "whole")
+
+
+def without_progress(told):
+    """What was told on stderr, but how far the work is: that is told where it takes ten seconds."""
+    return [line for line in told.splitlines() if not re.match(r"(cells|replications, in pieces): \d", line)]
+
+
+def count(kept):
+    """How many cells a study's file holds; none where it is not there yet."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{kept}?mode=ro", uri=True)) as store:
+            return store.execute("SELECT count(*) FROM unit").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
 
 
 def test_a_task_whose_worker_is_killed_is_done_by_another(client, told, tmp_path):

@@ -5,9 +5,14 @@ import pickle
 import sys
 
 import pytest
+from refusals import refused
+from studies import RATE
 
+from sim.cli.app import status_of
+from sim.cli.keeping import Asked, keeping
 from sim.cluster import alike, join, joined
-from sim.faults import Fault, InputError
+from sim.faults import Fault, HaltedError, InputError
+from sim.scenario import load
 
 HAVE = importlib.util.find_spec("distributed") is not None
 
@@ -74,7 +79,23 @@ def test_another_last_digit_is_another_arithmetic(monkeypatch):
     assert once != alike._arithmetic()
 
 
+def test_without_its_cluster_a_study_ends_with_1_and_says_what_is_kept(article_file, tmp_path):
+    asked = Asked(load(article_file), {RATE: [1, 2]}, 3, "kernel")
+    with pytest.raises(HaltedError) as halted, keeping(tmp_path, asked, None):
+        raise HaltedError("--cluster: the scheduler has gone")
+    assert str(halted.value) == "--cluster: the scheduler has gone; 0 cells are kept, the same command goes on"
+    assert status_of(halted.value) == 1
+
+
+@pytest.mark.skipif(not HAVE, reason="the extra `cluster` is not installed")
+def test_the_command_refuses_in_one_line(article_file, tmp_path):
+    for verb in (("run",), ("sweep", "--vary", f"{RATE}=1,2"), ("run", "--shard", "1/2", "--out", tmp_path / "out")):
+        told = refused(*verb, article_file, "--cluster", tmp_path / "none", lines=None)
+        assert told.splitlines()[-1].startswith("--cluster: must be tcp://HOST:PORT or a scheduler file, got")
+    assert not (tmp_path / "out" / "study.sqlite").exists()
+
+
 def test_a_refusal_comes_whole_from_another_process():
-    refused = pickle.loads(pickle.dumps(InputError([Fault("a", "is wrong"), Fault("b", "too")])))  # noqa: S301 - of this line
-    assert str(refused) == "a: is wrong\nb: too"
-    assert refused.faults == [Fault("a", "is wrong"), Fault("b", "too")]
+    whole = pickle.loads(pickle.dumps(InputError([Fault("a", "is wrong"), Fault("b", "too")])))  # noqa: S301 - of this line
+    assert str(whole) == "a: is wrong\nb: too"
+    assert whole.faults == [Fault("a", "is wrong"), Fault("b", "too")]

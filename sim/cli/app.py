@@ -11,10 +11,10 @@ from typing import Any, Final, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from sim.faults import CannotWriteError, FleetError, InputError, StoppedError, UnfinishedError
+from sim.faults import CannotWriteError, FleetError, HaltedError, InputError, StoppedError, UnfinishedError
 
 NAME: Final = "fleetecon"
-BAD_INPUT, CANNOT_WRITE, UNFINISHED = 2, 1, 3
+BAD_INPUT, CANNOT_GO_ON, UNFINISHED = 2, 1, 3
 INTERRUPTED, ENDED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 _Found = TypeVar("_Found")
 _UsageError: Final[Any] = typer.BadParameter.__mro__[1]
@@ -71,7 +71,7 @@ def status_of(error: FleetError) -> int:
         return 128 + error.signal
     if isinstance(error, UnfinishedError):
         return UNFINISHED
-    return CANNOT_WRITE if isinstance(error, CannotWriteError) else BAD_INPUT
+    return CANNOT_GO_ON if isinstance(error, CannotWriteError | HaltedError) else BAD_INPUT
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.faults import CannotWriteError, InputError, StoppedError, UnfinishedError
+from sim.cli.terminal import note
+from sim.faults import CannotWriteError, HaltedError, InputError, StoppedError, UnfinishedError
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -93,19 +93,14 @@ def keeping(
             raise
         except CannotWriteError as full:
             raise CannotWriteError(str(full), f"{len(store)} {asked.what} are kept, the same command goes on") from None
+        except HaltedError as gone:
+            raise HaltedError(f"{gone}; {len(store)} {asked.what} are kept, the same command goes on") from None
 
 
 def tidied(means: "Means") -> None:
     """Forget what a study that is done does not rest on: other seeds, other versions of the program."""
     if means.store is not None:
         means.store.tidy()
-
-
-def note(text: str) -> None:
-    """Tell on stderr what was found in a folder."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
 
 
 def _held(out: Path, asked: Asked) -> "Store":

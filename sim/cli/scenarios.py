@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.app import app
-from sim.cli.keeping import Asked, claimed, keeping, note
+from sim.cli.clusters import Cluster, runner_of
+from sim.cli.keeping import Asked, claimed, keeping
 from sim.cli.options import (
     ENGINES,
     FORMATS,
@@ -37,6 +38,7 @@ from sim.cli.options import (
 from sim.cli.output import Progress, say, tell
 from sim.cli.shards import Shard, do_share
 from sim.cli.studies import check_rows, show_run, show_sweep, write_run, write_sweep
+from sim.cli.terminal import note
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def run(
     on: PreciseKeys = None,
     most_reps: MostReps = None,
     jobs: Jobs = "auto",
+    cluster: Cluster = None,
     engine: Engine = "kernel",
     format_: Format = "text",
     out: Out = None,
@@ -107,10 +110,10 @@ def run(
     if shard is not None:
         if goal is not None:
             raise InputError.one("--shard", "and --precision exclude each other: no share knows how precise all are")
-        do_share(shard, out, asked, given, threads)
+        do_share(shard, out, asked, given, threads, cluster)
         return
     progress = Progress("replications, in pieces")
-    with keeping(out, asked, given) as (means, chosen):
+    with runner_of(cluster) as runner, keeping(out, asked, given, runner) as (means, chosen):
         how = chosen, threads, engine
         if goal is not None:
             found = study.run_until(scenario, goal, *how, progress=progress, means=means)
@@ -145,6 +148,7 @@ def sweep(
     seed: SeedText = None,
     reps: Reps = "200",
     jobs: Jobs = "auto",
+    cluster: Cluster = None,
     engine: Engine = "kernel",
     format_: Format = "text",
     out: Out = None,
@@ -172,9 +176,9 @@ def sweep(
     sizes = ((cells, "cell"), (len(scenario.plans), "plan"), (replications, "replication"))
     note(f"{' x '.join(counted(*each) for each in sizes)}, about {seconds(cells):.0f} s")
     if shard is not None:
-        do_share(shard, out, asked, given, threads)
+        do_share(shard, out, asked, given, threads, cluster)
         return
-    with keeping(out, asked, given) as (means, chosen):
+    with runner_of(cluster) as runner, keeping(out, asked, given, runner) as (means, chosen):
         progress = Progress("cells")
         grid = study.sweep(scenario, varied, replications, chosen, threads, engine, progress=progress, means=means)
         write_sweep(grid, scenario, out, means)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli.app import app
-from sim.cli.keeping import Asked, keeping, note, tidied
+from sim.cli.clusters import runner_of
+from sim.cli.keeping import Asked, keeping, tidied
 from sim.cli.options import FORMATS, Format, choice
 from sim.cli.output import Progress, say
 from sim.cli.studies import show_run, show_sweep, write_run, write_sweep
+from sim.cli.terminal import note
 from sim.faults import InputError
 
 if TYPE_CHECKING:
@@ -39,14 +41,16 @@ def share(text: str, out: Path | None, scenario: "Scenario", seed: int | None) -
     return int(number), int(total)
 
 
-def do_share(text: str, out: Path | None, asked: Asked, seed: int | None, jobs: int) -> None:
+def do_share(
+    text: str, out: Path | None, asked: Asked, seed: int | None, jobs: int, cluster: str | None = None
+) -> None:
     """Do a share of the work, and keep it."""
     part = share(text, out, asked.scenario, seed)
     from sim.study.threads import Threads
     from sim.study.units import InPieces, all_done, share_of
 
     progress = Progress(asked.what)
-    with keeping(out, asked, seed) as (means, chosen):
+    with runner_of(cluster) as runner, keeping(out, asked, seed, runner) as (means, chosen):
         units = units_of(asked, chosen)
         mine = share_of(units, part)
         if asked.vary is None:

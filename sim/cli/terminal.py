@@ -60,6 +60,12 @@ def span(seconds: float) -> str:
     raise AssertionError(seconds)
 
 
+def note(line: str) -> None:
+    """Write a line on stderr; on a terminal it takes the place of a line of progress, which comes again below."""
+    live = Look.of(sys.stderr).terminal and _moves()
+    _write(f"\r{line.ljust(columns(sys.stderr) - 1)}\n" if live else f"{line}\n")
+
+
 class Progress:
     """Tells on stderr how far long work is: one line rewritten on a terminal, else a line now and then.
 

@@ -1,12 +1,10 @@
 """A Dask cluster on this machine: the results of threads, whoever dies meanwhile."""
 
-import contextlib
 import itertools
 import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ import farms
 import pytest
 from farm_work import Piece, done
 from kept import STORE, finals
-from refusals import cli
+from refusals import cli, here
 from studies import RATE
 from worlds import scenario
 
@@ -107,22 +105,23 @@ def test_the_address_may_stand_in_the_environment(file, article_file):
     answer = cli("run", article_file, "--reps", "20", DASK_SCHEDULER_ADDRESS=address)
     assert answer.returncode == 0
     assert without_progress(answer.stderr) == [f"cluster {address}: 2 workers, 2 threads"]
-    assert answer.stdout == cli("run", article_file, "--reps", "20").stdout
+    assert answer.stdout == here("run", article_file, "--reps", "20")[1]
 
 
 def test_a_sweep_whose_process_is_killed_goes_on_with_the_cluster(file, article_file, tmp_path):
-    asked = ("sweep", article_file, "--vary", f"{RATE}=1:11:30", "--reps", "150", "--out", tmp_path / "out")
+    asked = ("sweep", article_file, "--vary", f"{RATE}=1:6:12", "--reps", "60", "--out", tmp_path / "out")
     command = [sys.executable, "-m", "sim", *map(str, asked), "--cluster", str(file)]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(farms.ROOT)}, stderr=subprocess.PIPE) as killed:
-        kept = tmp_path / "out" / STORE
-        while not (cells := count(kept)):
+    log = tmp_path / "out" / f"{STORE}-wal"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(farms.ROOT)}, **quiet) as killed:
+        while not log.exists() or log.stat().st_size < 40_000:  # a cell or two
             assert killed.poll() is None
             time.sleep(0.01)
         killed.kill()
     again = cli(*asked, "--cluster", file)
     assert again.returncode == 0
-    there = int(re.search(r"(\d+) of 30 cells are there already; \d+ to do", again.stderr)[1])
-    assert cells <= there < 30
+    there = int(re.search(r"(\d+) of 12 cells are there already; \d+ to do", again.stderr)[1])
+    assert 0 < there < 12
     whole = cli(*asked[:-1], tmp_path / "whole")
     assert again.stdout == whole.stdout
     assert finals(tmp_path / "out") == finals(tmp_path / "whole")
@@ -131,15 +130,6 @@ def test_a_sweep_whose_process_is_killed_goes_on_with_the_cluster(file, article_
 def without_progress(told):
     """What was told on stderr, but how far the work is: that is told where it takes ten seconds."""
     return [line for line in told.splitlines() if not re.match(r"(cells|replications, in pieces): \d", line)]
-
-
-def count(kept):
-    """How many cells a study's file holds; none where it is not there yet."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{kept}?mode=ro", uri=True)) as store:
-            return store.execute("SELECT count(*) FROM unit").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
 
 
 def test_a_task_whose_worker_is_killed_is_done_by_another(client, told, tmp_path):
@@ -190,7 +180,7 @@ def test_what_is_refused_is_refused_as_here_and_not_tried_again(client, told, tm
 
 
 def test_pieces_may_be_large_and_nothing_is_said_of_it(client, told):
-    large = Piece("plain" + " " * 30_000_000)
+    large = Piece("plain" + " " * 11_000_000)
     assert all_of(Cluster(client, told.append), [large]) == {large.name: large.key.encode()}
 
 
@@ -223,7 +213,8 @@ def test_kernels_are_compiled_by_one_worker_of_a_machine_first(client, told, tmp
     pieces = [Piece("plain", 0.3, str(tmp_path / "begun")), Piece("plain small", 0.01, str(tmp_path / "begun"))]
     found = all_of(Cluster(client, told.append, warm=farm_work.done), pieces)
     assert len(found) == 2
-    assert (tmp_path / "begun").read_text().splitlines() == ["plain small", "plain", "plain small"]
+    first, *others = (tmp_path / "begun").read_text().splitlines()
+    assert (first, sorted(others)) == ("plain small", ["plain", "plain small"])
 
 
 def test_a_worker_with_other_versions_is_refused_before_any_work(file, told):
@@ -284,6 +275,6 @@ def test_without_workers_it_waits_and_says_so_and_without_its_scheduler_it_stops
             found = itertools.islice(Cluster(client, told.append)(done, pieces), 3)
             assert len(list(found)) == 3
             os.kill(process.pid, signal.SIGKILL)
-            with pytest.raises(HaltedError, match="the scheduler has gone, and none came within 2 s"):
+            with pytest.raises(HaltedError, match="the scheduler has gone and did not come back within 2 s"):
                 list(Cluster(client, told.append)(done, pieces))
-            assert told[-1] == "the scheduler has gone; waiting at most 2 s"
+            assert told[-1] == "the scheduler has gone; waiting"

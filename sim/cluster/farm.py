@@ -236,17 +236,21 @@ class _Farm(Generic[_T]):
         self.workers, self.looked = now, time.monotonic()
 
     def _awaited(self) -> dict[str, int]:
-        """Wait for a worker, or for the scheduler itself."""
-        lost = self.client.status != "running"
-        what = "the scheduler has gone" if lost else "all workers have gone"
-        wait = CONNECT if lost else self.cluster.wait
-        self.cluster.tell(f"{what}; waiting at most {wait:.0f} s")
-        until = time.monotonic() + self.cluster.wait
-        while self.client.status != "closed" and time.monotonic() < until and not self.stopped():
+        """Wait for a worker, or for the scheduler itself; none is there when somebody asked to stop."""
+        until, told, wait = time.monotonic() + self.cluster.wait, "", self.cluster.wait
+        while not self.stopped():
+            time.sleep(0.1)  # also for the client, which takes a moment to see that its scheduler has gone
             if now := threads_of(self.client):
                 return now
-            time.sleep(0.1)
-        raise HaltedError(f"{FLAG}: {what}, and none came within {wait:.0f} s")
+            if self.client.status == "closed":
+                raise HaltedError(f"{FLAG}: the scheduler has gone and did not come back within {CONNECT:.0f} s")
+            here = self.client.status == "running"
+            if here and time.monotonic() > until:
+                raise HaltedError(f"{FLAG}: all workers have gone, and none came within {wait:.0f} s")
+            what = f"all workers have gone; waiting at most {wait:.0f} s" if here else "the scheduler has gone; waiting"
+            if told != what:
+                self.cluster.tell(told := what)
+        return {}
 
     def _hand_out(self) -> None:
         """Keep every thread at work, and no more; suspects go last and alone, so that who kills then did it itself."""

@@ -46,7 +46,7 @@ def held_whole(experiment: "Experiment") -> str | None:
 
 
 def drawn(experiment: "Experiment", pool: Pool, replication: int, size: int = PIECE) -> Iterator[Requests]:
-    """Draw the requests of one replication that a pool serves, in pieces of at most a size."""
+    """Draw the requests of one replication that a pool serves, in pieces of about a size."""
     return request_pieces(experiment.scenario, experiment.seed, replication, experiment.logs, pool.classes, size)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sim.scenario.arrivals import Superposition
 from sim.scenario.modulated import MmppArrivals, OnOffArrivals
 from sim.scenario.pattern import cumulated
 from sim.scenario.timed import rate_changes
-from sim.units import TICKS_PER_HOUR, Floats, Ticks, to_ticks
+from sim.units import NEVER, TICKS_PER_HOUR, Floats, Ticks, to_ticks
 from sim.workload.draws import PIECE, Draws, Open
 from sim.workload.states import modulated, residual, states
 
@@ -191,6 +192,21 @@ def joined(pieces: Sequence[Ticks]) -> Ticks:
     return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
 
 
+def _gathered(pieces: Pieces, law: Any, horizon: int) -> Ticks:
+    """Put the pieces of a law's only source one after the other, each while it is in the processor's cache."""
+    first, second = next(pieces, None), next(pieces, None)
+    if first is None or second is None:
+        return joined([each for each in (first, second) if each is not None])
+    whole = next(_rooms(law.jobs_expected(horizon / TICKS_PER_HOUR), NEVER))
+    known = 0
+    for piece in chain((first, second), pieces):
+        if known + len(piece) > len(whole):
+            whole = np.concatenate([whole[:known], np.empty(max(len(piece), known // 8), np.int64)])
+        whole[known : known + len(piece)] = piece
+        known += len(piece)
+    return whole[:known]
+
+
 def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
     """Draw the instants at which the jobs of a class arrive in one replication.
 
@@ -222,7 +238,7 @@ def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
     """
     drawn = sources(law, open_stream, quantity, horizon, side_by_side=False)
     if len(drawn) == 1:
-        return joined(list(drawn[0]))
+        return _gathered(drawn[0], law, horizon)
     return np.sort(np.concatenate([joined(list(each)) for each in drawn]), kind="stable")
 
 

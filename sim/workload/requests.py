@@ -245,7 +245,7 @@ def request_pieces(
     replication : int
         Its number.
     size : int
-        The most requests of a piece; none is empty.
+        Requests of a piece, about; none is empty, and none has twice as many.
 
     Notes
     -----
@@ -286,8 +286,8 @@ def _next(drawing: Drawing, coming: Arrivals, known: int) -> Requests:
 
 
 def _cut(requests: Requests, size: int) -> Iterator[Requests]:
-    """Cut requests of one replication into equal parts of at most a size."""
-    parts = -(-len(requests) // size)
+    """Cut requests of one replication into equal parts of about a size; none is empty."""
+    parts = min(len(requests), max(1, round(len(requests) / size)))
     for first, last in pairwise(len(requests) * part // parts for part in range(parts + 1) if parts):
         columns = {name: getattr(requests, name)[first:last] for name in COLUMNS}
         yield Requests(np.array([0, last - first]), **columns)

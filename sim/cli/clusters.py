@@ -15,7 +15,7 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
-        help="Have a Dask cluster do the work: tcp://HOST:PORT, or a scheduler file.",
+        help="Have a Dask cluster do the work: tcp://host:port, or a scheduler file.",
         metavar="ADDRESS",
         envvar="DASK_SCHEDULER_ADDRESS",
     ),

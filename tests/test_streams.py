@@ -1,5 +1,6 @@
 """Requests of one replication served piece by piece: to the last bit what they are when served at once."""
 
+import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from sim.requests import COLUMNS, NO_ADAPTER, ApiTimes, Replicas, Requests, Scal
 from sim.units import FINE, NEVER
 from sim.verify.serving_worlds import differences, scaled_world, world
 
-WORLDS = 80
+WORLDS = 10 if {"NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"} & set(os.environ) else 80
 """Of each kind; each has one to three replications, and each of these is a world."""
 SIZES = (1, 2, 7, 1000)
 

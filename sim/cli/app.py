@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from sim.cli.kernels import announce
 from sim.faults import CannotWriteError, FleetError, HaltedError, InputError, StoppedError, UnfinishedError
 
 NAME: Final = "fleetecon"
@@ -108,6 +109,7 @@ def guarded(script: Callable[[], None]) -> None:
 
 def main() -> None:
     """Run the command line; refusals become lines on stderr and an exit status."""
+    announce()
     try:
         with _ending():
             app(prog_name=NAME)  # however it was begun

@@ -16,7 +16,7 @@ ON_KERNELS = [
     "tests/test_workload.py::test_draws_in_pieces_equal_draws_at_once",
     "tests/test_arrivals.py::test_a_schedule_through_a_pattern_by_hand",
     "tests/test_arrivals.py::test_the_time_change_is_the_inverse_of_the_cumulated_rate",
-    "tests/test_arrivals.py::test_states_last_as_long_as_stated_and_lead_where_they_should",
+    "tests/test_arrival_states.py::test_states_last_as_long_as_stated_and_lead_where_they_should",
     "tests/test_arrivals.py::test_a_shorter_horizon_gives_the_first_of_the_same_arrivals",
     "tests/test_requests.py::test_a_blend_in_pieces_and_with_other_weights_and_means_keeps_its_draws",
     "tests/test_log_reader.py::test_the_compiled_grammar_is_that_of_python",

@@ -31,3 +31,10 @@ def test_a_stream_is_numpys(seed, replication, quantity):
 def test_a_key_is_of_philox_alone():
     with pytest.raises(ValueError, match="a stream has a key of 2 words of 64 bits"):
         np.random.PCG64(stream(1, 2, "x").bit_generator.seed_seq)
+
+
+def test_a_key_is_spawned_as_numpys():
+    mine, theirs = (make(7, 3, "x").bit_generator.seed_seq for make in (stream, of_numpy))
+    for _ in range(2):  # the second children are others than the first
+        states = [[child.generate_state(4).tolist() for child in each.spawn(2)] for each in (mine, theirs)]
+        assert states[0] == states[1]

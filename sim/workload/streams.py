@@ -5,11 +5,11 @@ another class is added. Not here: what the numbers mean.
 """
 
 import hashlib
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
+from numpy.random.bit_generator import ISpawnableSeedSequence
 
 from sim.compiled import inlined, kernel
 from sim.units import Ticks
@@ -75,7 +75,7 @@ def _mix(words: Ticks, pool: Ticks) -> None:
         constant = following
 
 
-class _Key(ISeedSequence):
+class _Key(ISpawnableSeedSequence):
     """What ``numpy.random.SeedSequence`` gives for a seed and a spawn key, in a tenth of the time.
 
     References
@@ -83,9 +83,19 @@ class _Key(ISeedSequence):
     O'Neill, Developing a seed_seq alternative (2015); NEP 19, by which numpy keeps the algorithm.
     """
 
-    def __init__(self, words: tuple[int, ...]) -> None:
+    def __init__(self, seed: int, key: tuple[int, ...]) -> None:
+        self.seed, self.key = seed, key
         self._pool = np.empty(_POOL, np.int64)
-        _mix(np.array(words), self._pool)
+        _mix(np.array((*_seed_words(seed), *key)), self._pool)
+
+    @cached_property
+    def sequence(self) -> np.random.SeedSequence:
+        """The same of numpy, which can be spawned; it remembers how often it was."""
+        return np.random.SeedSequence(self.seed, spawn_key=self.key)
+
+    def spawn(self, n_children: int) -> list[np.random.SeedSequence]:
+        """Give seeds for generators that are independent of this one, as scipy's quasi Monte Carlo asks for."""
+        return self.sequence.spawn(n_children)
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray[Any, Any]:
         """Give the two words of 64 bits that are the key of a Philox generator."""
@@ -116,5 +126,5 @@ def stream(seed: int, replication: int, quantity: str) -> np.random.Generator:
     ----------
     Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
     """
-    key: Any = _Key((*_seed_words(seed), replication, *_words(quantity)))
+    key: Any = _Key(seed, (replication, *_words(quantity)))
     return np.random.Generator(np.random.Philox(key))

@@ -26,8 +26,7 @@ _UNUSED: Final = {
     "AnnotateTypes",
     "DumpParforDiagnostics",
 }
-"""Steps that do nothing for kernels without closures, with-blocks and the like, and took a tenth of the time. The
-machine code is the same without them, instruction by instruction."""
+"""Steps that do nothing for kernels without closures, with-blocks and the like, and took a tenth of the time."""
 
 
 class _Compiler(CompilerBase):

@@ -38,16 +38,22 @@ def _seed_words(seed: int) -> tuple[int, ...]:
 
 
 @inlined
+def _times(x: int, y: int) -> int:
+    """Multiply words of 32 bits, modulo 2**32; by halves, for the product of both does not fit a signed 64."""
+    return ((x & 0xFFFF) * y + (((x >> 16) * y & 0xFFFF) << 16)) & _WORD
+
+
+@inlined
 def _hashed(value: int, constant: int) -> int:
     """Hash a word; ``constant`` is that before its multiplication by ``_MULT_A``."""
-    value = ((value ^ constant) * ((constant * _MULT_A) & _WORD)) & _WORD
+    value = _times(value ^ constant, _times(constant, _MULT_A))
     return value ^ (value >> 16)
 
 
 @inlined
 def _mixed(x: int, y: int) -> int:
     """Mix two words."""
-    found = (_MIX_L * x - _MIX_R * y) & _WORD
+    found = (_times(_MIX_L, x) - _times(_MIX_R, y)) & _WORD
     return found ^ (found >> 16)
 
 
@@ -57,20 +63,20 @@ def _mix(words: Ticks, pool: Ticks) -> None:
     constant = _INIT_A
     for k in range(_POOL):
         pool[k] = _hashed(words[k], constant)
-        constant = (constant * _MULT_A) & _WORD
+        constant = _times(constant, _MULT_A)
     for source in range(_POOL):
         for k in range(_POOL):
             if k != source:
                 pool[k] = _mixed(pool[k], _hashed(pool[source], constant))
-                constant = (constant * _MULT_A) & _WORD
+                constant = _times(constant, _MULT_A)
     for source in range(_POOL, len(words)):
         for k in range(_POOL):
             pool[k] = _mixed(pool[k], _hashed(words[source], constant))
-            constant = (constant * _MULT_A) & _WORD
+            constant = _times(constant, _MULT_A)
     constant = _INIT_B
     for k in range(_POOL):
-        following = (constant * _MULT_B) & _WORD
-        value = ((pool[k] ^ constant) * following) & _WORD
+        following = _times(constant, _MULT_B)
+        value = _times(pool[k] ^ constant, following)
         pool[k] = value ^ (value >> 16)
         constant = following
 

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.random.bit_generator import ISpawnableSeedSequence
+from numpy.random.bit_generator import ISeedSequence
 
 from sim.compiled import inlined, kernel
 from sim.units import Ticks
@@ -81,7 +81,7 @@ def _mix(words: Ticks, pool: Ticks) -> None:
         constant = following
 
 
-class _Key(ISpawnableSeedSequence):
+class _Key(ISeedSequence):
     """What ``numpy.random.SeedSequence`` gives for a seed and a spawn key, in a tenth of the time.
 
     References

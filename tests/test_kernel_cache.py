@@ -161,7 +161,9 @@ def test_a_full_disk_and_a_kill_leave_nothing_that_harms(world):
 
 def test_two_at_once(world):
     both = [world.start(), world.start()]
-    assert [each.communicate(timeout=120)[0].strip() for each in both] == [COMPILED, COMPILED]
+    found = {each.communicate(timeout=120)[0].strip() for each in both}
+    assert COMPILED in found
+    assert found <= {COMPILED, LOADED}  # on a busy machine the second may come when the first has compiled
     assert world.run() == LOADED
     assert not list(world.kernels.glob("*.part"))
 

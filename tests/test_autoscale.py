@@ -1,12 +1,10 @@
-"""Replicas that come and go: worlds worked out by hand; plain loop, SimPy, kernel alike; what always holds; faults."""
+"""Replicas that come and go: worlds worked out by hand, by the plain loop, SimPy and the kernel alike."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-import plain_serving
 import pytest
-from test_serving import SECOND, arriving, fleet, table
+from serving_fleets import ENGINES, SECOND, arriving, fleet, served, table
 
 from sim import reference
 from sim.fleet import replicas as kernel
@@ -14,9 +12,6 @@ from sim.hires import ExhaustedError
 from sim.jobs import API, HELD, NOT_STARTED, REFUSED
 from sim.requests import ApiTimes, Scaling, by_adapter
 from sim.units import FINE, NEVER
-
-ENGINES = [plain_serving.serve_requests, reference.serve_requests, kernel.serve_requests]
-served = partial(pytest.mark.parametrize("serve", ENGINES, ids=["plain", "simpy", "kernel"]))
 
 
 def scaled(nodes=1, edges=(0, 30), cool_down=0, tick=1, schedule=None, per_node=1, minimum=0, target=1, **rules):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import plain_serving
 import pytest
-from test_serving import WITNESSED, faulty
+from plain_faults import WITNESSED, faulty
 
 from sim import reference
 from sim.fleet import replicas as kernel

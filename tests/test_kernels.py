@@ -22,6 +22,7 @@ ON_KERNELS = [
     "tests/test_log_reader.py::test_the_compiled_grammar_is_that_of_python",
     "tests/test_requests.py::test_lengths_are_rounded_and_at_least_1",
     "tests/test_serving.py",
+    "tests/test_serving_worlds.py",
     "tests/test_streams.py::test_pieces_give_the_rows_of_the_whole",
     "tests/test_money_requests.py",
     "tests/test_money_elastic.py",

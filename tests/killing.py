@@ -102,6 +102,7 @@ def copied(ask: dict) -> dict:
     """Run a copy to its end, or until it is killed."""
     with tempfile.TemporaryDirectory() as folder:
         log, errors = f"{folder}/log", f"{folder}/err"
+        begun = time.monotonic()
         child = os.fork()
         if child == 0:
             become(ask["arguments"], log, errors, ask)
@@ -109,6 +110,7 @@ def copied(ask: dict) -> dict:
             time.sleep(ask["after"])
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        seconds = time.monotonic() - begun
         done = Path(log).read_text().splitlines() if Path(log).exists() else []
         seen = Path(f"{log}.steps")
         return {
@@ -116,6 +118,7 @@ def copied(ask: dict) -> dict:
             "stderr": Path(errors).read_text() if Path(errors).exists() else "",
             "stdout": Path(f"{errors}.out").read_text() if Path(f"{errors}.out").exists() else "",
             "done": done,
+            "seconds": seconds,
             "steps": int(seen.read_text()) if seen.exists() else None,
         }
 

@@ -40,7 +40,7 @@ def made_by() -> str:
 
 
 def output_folder(folder: str | Path) -> Path:
-    """Make an output folder, and find out before any work whether it can be written.
+    """Find out before any work whether an output folder can be written; it is made by the first file in it.
 
     Raises
     ------
@@ -49,8 +49,8 @@ def output_folder(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(each for each in (folder, *folder.absolute().parents) if each.exists() or each.is_symlink())
+        with tempfile.TemporaryFile(dir=there):
             return folder
     except (FileExistsError, NotADirectoryError):
         raise InputError.one(str(folder), "must be a folder to write into, but it is or lies under a file") from None
@@ -70,6 +70,7 @@ def replacing(file: Path) -> Iterator[Path]:
         When it cannot be written, with the path and the reason; what stood there before still does.
     """
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=_PARTIAL, dir=file.parent)
         os.close(handle)
         try:

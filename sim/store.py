@@ -57,14 +57,14 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Of the run; it is there.
+        Of the run; it is made where there is none.
     tell : callable
         Takes a line about what was found damaged or unfinished.
     """
 
     def __init__(self, folder: Path, tell: Tell) -> None:
         self.file, self._tell = folder / FILE, tell
-        self._lock = _locked(folder, tell)
+        self._lock: int | None = _locked(folder, tell)
         try:
             self._base = self._opened()
             places = self._all("SELECT key, id FROM unit")
@@ -89,9 +89,11 @@ class Store:
         self._unlock()
 
     def _unlock(self) -> None:
-        with contextlib.suppress(OSError):
-            (self.file.parent / LOCK).unlink()  # while it is still held, so that nobody's else is removed
-        os.close(self._lock)
+        lock, self._lock = self._lock, None
+        if lock is not None:  # closed twice, the number could be another file's by then
+            with contextlib.suppress(OSError):
+                (self.file.parent / LOCK).unlink()  # while it is still held, so that nobody's else is removed
+            os.close(lock)
 
     def _opened(self) -> sqlite3.Connection:
         """Open the file; one that cannot be read is set aside, and what is still good in it is taken over."""
@@ -324,6 +326,7 @@ def _locked(folder: Path, tell: Tell) -> int:
     file = folder / LOCK
     while True:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise InputError.one(str(file), f"cannot be opened: {error.strerror}") from None

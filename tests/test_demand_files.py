@@ -171,7 +171,7 @@ def test_what_cannot_be_written_is_refused_in_one_line(tmp_path):
     assert (
         error.strip() == f"{file}: has one row, or all rows at one instant: there is no rate and no gap to learn from"
     )
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,11 @@ def test_f24_a_closed_stdout_and_a_narrow_dumb_terminal(article_file):
     assert ran.returncode == 0
     assert "reserved" in ran.stdout
     assert not re.search(r"[\x1b\r\b]", ran.stdout + ran.stderr)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--shard=3/2",), ("--reps=none",), ("--seed=-1",), ("--engine=steam",), ("--on=x",)]
+)
+def test_what_is_refused_leaves_no_folder(wrong, article_file):
+    refused("run", article_file, *wrong, "--out", article_file.parent / "a" / "b")
+    assert not (article_file.parent / "a").exists()

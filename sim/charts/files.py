@@ -38,7 +38,6 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
     The bytes depend on the figure alone: no date, no version, fixed ids. Each file appears whole or not at all.
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
     files = [place / f"{name}.{form}" for form in _FORMS]
     for file, form in zip(files, _FORMS, strict=True):
         page = _bytes(figure, form)

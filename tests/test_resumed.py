@@ -6,7 +6,7 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from kept import CELLS, STORE, SWEEP, Copies, finals
+from kept import BLOCK, CELLS, RUN, STORE, SWEEP, Copies, finals
 
 NAMESPACE = ("unshare", "-rm")
 
@@ -112,6 +112,33 @@ def test_shares_put_together_are_the_whole(copies, files):
     merged = copies.run("merge", "merged", "share1", "share2")
     assert (merged["status"], merged["done"]) == (0, []), merged["stderr"]
     assert finals(copies.folder / "merged") == files
+
+
+def test_shares_of_a_run_are_the_whole_whatever_their_order(copies):
+    question = (*RUN, "--seed=5")
+    assert copies.run(*question, "--out", "one_run")["status"] == 0
+    for number in (3, 1, 2):
+        how = {"block": BLOCK, "at": 14} if number == 3 else {"block": BLOCK}
+        copies.run(*question, "--out", f"part{number}", f"--shard={number}/3", **how)
+    killed = copies.run("merge", "joined", "part1", "part2", "part3")
+    assert killed["status"] == 2
+    assert "blocks of replications are missing" in killed["stderr"]
+    assert copies.run(*question, "--out", "part3", "--shard=3/3", block=BLOCK)["status"] == 0
+    merged = copies.run("merge", "joined", "part2", "part3", "part1", block=BLOCK)
+    assert (merged["status"], merged["done"]) == (0, []), merged["stderr"]
+    assert finals(copies.folder / "joined") == finals(copies.folder / "one_run")
+
+
+def test_a_run_until_it_is_precise_goes_on(copies):
+    question = ("run", "small.yaml", "--precision=3%", "--jobs=2")
+    whole = copies.run(*question, "--out", "precise", block=BLOCK)
+    assert (whole["status"], len(whole["done"]) > 4) == (0, True), whole["stderr"]
+    for at in (whole["steps"] // 4, whole["steps"] // 2, whole["steps"] - 12):
+        assert copies.run(*question, "--out", f"precise_{at}", at=at, block=BLOCK)["status"] == -9
+        ended = copies.run(*question, "--out", f"precise_{at}", block=BLOCK)
+        assert (ended["status"], ended["stdout"]) == (0, whole["stdout"]), ended["stderr"]
+        assert len(ended["done"]) < len(whole["done"])
+        assert finals(copies.folder / f"precise_{at}") == finals(copies.folder / "precise")
 
 
 def can_mount() -> bool:

@@ -21,6 +21,7 @@ from sim.scenario.tree import Tree
 from sim.tables import as_csv, break_even_text, grid_text, number, with_interval
 
 RESERVED, ON_DEMAND, ENGINEER, HOURS = 19.22, 32.7726, 200_000.0, 8760.0
+NODE_USD, YEAR_USD = RESERVED * HOURS, RESERVED * HOURS + ENGINEER
 RATE = "workload.tuning.arrivals.rate_per_day"
 WAIT_P95_H = 8.0  # assumed service level: 95 % of the runs start within a working day
 CHAT_RATE = "workload.chat.arrivals.rate_per_second"
@@ -88,22 +89,20 @@ SPREAD: dict[str, Any] = {"law": "lognormal", "mean": 1, "cv": 0.5}
 
 def mean_wait(rate: float, reps: int) -> Estimate:
     """Simulate the long-run mean wait of runs of exactly 2 h on one node."""
-    long = scenario(SPEEDS[0], rate, FIXED, days=20_000, warm_up_days=500)
-    reserved = sim.run(long, max(10, reps // 10)).result["plans"]["reserved"]
-    found: Estimate = reserved["classes"]["tuning"]["wait_h"]["mean"]
+    study = sim.run(scenario(SPEEDS[0], rate, FIXED, days=20_000, warm_up_days=500), max(10, reps // 10))
+    found: Estimate = study.result["plans"]["reserved"]["classes"]["tuning"]["wait_h"]["mean"]
     return found
 
 
 def api_multiple(reps: int, switch_usd: float) -> str:
     """Find the API price, as a multiple of 8 USD, at which the reserved node costs the same at 10.8 runs a day."""
     article = scenario(SPEEDS[0], 10.8, SPREAD)
-    reserved = article.plans["reserved"].model_copy(update={"overhead_usd_per_year": switch_usd})
-    moved = article.model_copy(update={"plans": {**article.plans, "reserved": reserved}})
+    dearer = article.plans["reserved"].model_copy(update={"overhead_usd_per_year": switch_usd})
+    moved = article.model_copy(update={"plans": article.plans | {"reserved": dearer}})
     prices = [8.0 * k for k in (1, 2, 4, 6, 8, 10, 12, 14, 16, 20)]
     entry = sim.sweep(moved, {"plans.api.api.usd_per_million_tokens": prices}, reps).break_even("reserved", "api")
-    if entry["at"] is None:
+    if (at := entry["at"]) is None:
         return str(entry["reason"])
-    at = entry["at"]
     return f"{at.value / 8:.1f} [{at.low / 8:.1f}, {at.high / 8:.1f}] times 8 USD"
 
 
@@ -197,8 +196,8 @@ def cheap_lora(reps: int) -> Claim:
     for cell in grid.cells:
         costs = [with_interval(per_million(cell, plan)) for plan in plans]
         late = [cell.result["plans"][plan]["classes"]["chat"]["ttft_s"]["all"]["p95"].value for plan in plans]
-        text = f"at {cell.at[CHAT_RATE]:g} requests/s {costs[0]} shared, {costs[1]} dedicated"
-        parts.append(f"{text}, TTFT p95 {late[0]:.2f} and {late[1]:.2f} s")
+        what = f"{costs[0]} shared, {costs[1]} dedicated, TTFT p95 {late[0]:.2f} and {late[1]:.2f} s"
+        parts.append(f"at {cell.at[CHAT_RATE]:g} requests/s {what}")
     return Claim(
         "the provider wins by scale and by cheap LoRA",
         "none given",
@@ -208,25 +207,17 @@ def cheap_lora(reps: int) -> Claim:
     )
 
 
-def claims(reps: int) -> list[Claim]:
-    """Judge the claims one by one."""
-    year = RESERVED * HOURS
+def of_the_node(reps: int) -> list[Claim]:
+    """Judge what the article says of a node of one's own."""
     waits = {rate: with_interval(mean_wait(rate, reps)) for rate in (6.0, 9.6, 10.8)}
     full = sim.run(scenario(SPEEDS[0], 12, SPREAD), reps).result["plans"]["reserved"]
     busy = sim.run(scenario(SPEEDS[0], 10.8, SPREAD), reps).result["plans"]["reserved"]
     per_run = with_interval(busy["classes"]["tuning"]["cost_per_job_usd"]["fully_loaded"]["mean"])
-    rates = [4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0, 9.0, 10.0]
-    crossing = sim.sweep(load(shipped("scenarios") / "article.yaml"), {RATE: rates}, reps).break_even(
-        "reserved", "on_demand"
-    )
-    grid = sim.sweep(scenario(SPEEDS[2], 126, SPREAD), {RATE: [60, 100, 120, 140, 200, 280]}, max(2, reps // 4))
-    fast = grid.break_even("reserved", "api")
-    total = year + ENGINEER
     return [
         Claim(
             "p4d.24xlarge reserved costs 19.22 USD/h, 166K USD a year",
             "166,000 USD",
-            f"{year:,.2f} USD; 166K is 12 months of 30 days",
+            f"{NODE_USD:,.2f} USD; 166K is 12 months of 30 days",
             "arithmetic",
             "1.4 % low",
         ),
@@ -241,15 +232,23 @@ def claims(reps: int) -> list[Claim]:
         Claim(
             "166K + 200K (engineer) = 366K; about 80 USD a run",
             "80 USD",
-            f"366,000 / 4,380 = {366_000 / 4380:.2f}; {total / 4380:.2f} with exact hours;"
-            f" engineer {100 * ENGINEER / total:.0f} %",
+            f"366,000 / 4,380 = {366_000 / 4380:.2f}; {YEAR_USD / 4380:.2f} with exact hours;"
+            f" engineer {100 * ENGINEER / YEAR_USD:.0f} %",
             f"{per_run} USD at 10.8 a day (90 % utilization)",
             "5 % low at full use; more at any load that the node can carry",
         ),
+    ]
+
+
+def of_renting(reps: int) -> list[Claim]:
+    """Judge what it says of the API, of renting, and of tokens."""
+    rates, article = [4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0, 9.0, 10.0], load(shipped("scenarios") / "article.yaml")
+    grid = sim.sweep(article, {RATE: rates}, reps)
+    return [
         Claim(
             "8 to 20 times the API's 4 to 12 USD",
             "8 to 20",
-            f"{total / 4380 / 12:.1f} to {total / 4380 / 4:.1f}",
+            f"{YEAR_USD / 4380 / 12:.1f} to {YEAR_USD / 4380 / 4:.1f}",
             f"the API is cheaper up to {api_multiple(reps, 0)}, at 10.8 runs a day",
             "right in kind",
         ),
@@ -267,32 +266,43 @@ def claims(reps: int) -> list[Claim]:
             "none given",
             f"reserved / on demand = {100 * RESERVED / ON_DEMAND:.2f} %: reserved wins above"
             f" {RESERVED * 24 / (ON_DEMAND * 2):.2f} runs a day of 2 h",
-            break_even_text(crossing),
+            break_even_text(grid.break_even("reserved", "on_demand")),
             "the premium pays for idle time below that rate",
         ),
         token_prices(),
+    ]
+
+
+def of_what_is_hidden(reps: int) -> list[Claim]:
+    """Judge what it leaves unsaid, and what it says in a footnote."""
+    rates, fast = [60, 100, 120, 140, 200, 280], SPEEDS[2]
+    grid = sim.sweep(scenario(fast, 126, SPREAD), {RATE: rates}, max(2, reps // 4))
+    return [
         Claim(
             "hidden: one run takes 8 GPUs for 2 h per million tokens",
             "139 tokens/s",
-            f"eight one-GPU runs with the engineer: {total / 35_040:.2f} USD; at the measured 3,497 tokens/s:"
-            f" {total / (SPEEDS[2].runs_per_day * 365):.2f} USD at full use, break-even at {total / 8 / 365:.0f} a day",
-            f"at the measured speed: {break_even_text(fast)}; see the table of speeds",
+            f"eight one-GPU runs with the engineer: {YEAR_USD / 35_040:.2f} USD; at the measured 3,497 tokens/s: "
+            f"{YEAR_USD / (fast.runs_per_day * 365):.2f} USD at full use, break-even at {YEAR_USD / 8 / 365:.0f} a day",
+            f"at the measured speed: {break_even_text(grid.break_even('reserved', 'api'))}; see the table of speeds",
             "speed flips the verdict, packing alone does not",
         ),
         Claim(
             "footnote: today's price may be subsidised; switching costs keep customers after a rise",
             "none given",
-            f"at full use the node costs {total / 4380 / 8:.1f} times 8 USD",
+            f"at full use the node costs {YEAR_USD / 4380 / 8:.1f} times 8 USD",
             f"reserved wins above {api_multiple(reps, 0)}; with {SWITCH_USD:,.0f} USD to switch (assumed, charged"
             f" to one year) above {api_multiple(reps, SWITCH_USD)}; at 10.8 runs a day",
             "a rise of that size would be needed; lead time is not simulated",
         ),
         self_hosted(reps),
         cheap_lora(reps),
-        Claim(
-            "data flywheel, model quality, a 10-billion-dollar model", "", "", "not simulated", "no claim about cost"
-        ),
+        Claim("data flywheel, model quality, a 10-billion-dollar model", "", "", "not simulated", "not about cost"),
     ]
+
+
+def claims(reps: int) -> list[Claim]:
+    """Judge the claims one by one."""
+    return [*of_the_node(reps), *of_renting(reps), *of_what_is_hidden(reps)]
 
 
 @dataclass(frozen=True)
@@ -312,12 +322,11 @@ def at_service_level(speed: Speed, reps: int) -> list[Loaded]:
     loads = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97]
     rates = [round(load * speed.runs_per_day, 4) for load in loads]
     grid = sim.sweep(scenario(speed, rates[0], SPREAD, equal_work={"wait_p95_hours": WAIT_P95_H}), {RATE: rates}, reps)
-    eligible = (cell for cell in grid.cells if cell.result["plans"]["reserved"]["eligible"])
-    best = max(eligible, key=lambda cell: float(cell.at[RATE]))
+    best = [cell for cell in grid.cells if cell.result["plans"]["reserved"]["eligible"]][-1]  # rates rise
     found = []
     for plan, engineer in (("reserved", True), ("reserved_alone", False)):
         each = best.result["plans"][plan]["classes"]["tuning"]
-        full = (RESERVED * HOURS + ENGINEER * engineer) / (speed.runs_per_day * 365)
+        full = (NODE_USD + ENGINEER * engineer) / (speed.runs_per_day * 365)
         cost = each["cost_per_job_usd"]["fully_loaded"]["mean"]
         found.append(Loaded(speed, engineer, full, float(best.at[RATE]), cost, each["wait_h"]["p95"].value))
     return found

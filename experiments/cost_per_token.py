@@ -28,8 +28,8 @@ from sim.charts import Benchmark
 from sim.cli.app import guarded
 from sim.faults import InputError
 from sim.files import output_folder, shipped, write
-from sim.scenario import Tree, as_values, build, load, read_tree
-from sim.study.grid import Cell
+from sim.scenario import Scenario, Tree, as_values, build, load, read_tree
+from sim.study.grid import Cell, Grid
 from sim.tables import break_even_text, grid_text, number, sweep_csv, with_interval
 
 HERE = Path(__file__).resolve().parent
@@ -281,7 +281,8 @@ def swept(chat: sim.Scenario, reps: int) -> tuple[sim.Grid, sim.Grid]:
     return few, sim.sweep(chat, {RATE: many}, reps)
 
 
-def main() -> None:
+def asked() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds perf/vllm_cost_meter")
     parser.add_argument("--serve", type=Path, help="YAML file with the `serve` block of another pace")
@@ -289,44 +290,52 @@ def main() -> None:
     parser.add_argument("--reps", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("outputs/cost_per_token"))
     arguments = parser.parse_args()
+    if arguments.data and find_table(arguments.data) is None:
+        raise InputError.one("--data", f"must be a folder that holds perf/vllm_cost_meter, got {arguments.data}")
+    return arguments
+
+
+def drawn(grid: Grid, few: Grid, chat: Scenario, runs: list[Run], note: str, folder: Path) -> list[Path]:
+    """Draw cost along the rate, and at rates near nothing; write the tables of both."""
+    most = max(grid.vary[RATE])
+    dots = [
+        Benchmark(run.rate, run.usd, run.simulated_usd, (run.ttft_ms["p90"] / 1e3, run.ttft_ms["p99"] / 1e3))
+        for run in runs
+        if run.rate <= most
+    ]
+    if beyond := [f"{run.rate:g}" for run in runs if run.rate > most]:
+        note += f" Not drawn: {' and '.join(beyond)}/s."
+    figure = sim.charts.cost_per_token(grid, measured=dots, strips=[api_strip(chat)], note=note)
+    idle = sim.charts.cost_per_token(few, strips=[api_strip(chat)], note=NOTE)
+    files = [*sim.charts.save(figure, folder, "cost_per_token"), *sim.charts.save(idle, folder, "scale_to_zero")]
+    tables = (("cost_per_token", grid), ("scale_to_zero", few))
+    return files + [write(folder / f"{name}.csv", sweep_csv(each.as_result())) for name, each in tables]
+
+
+def main() -> None:
+    arguments = asked()
     folder = output_folder(arguments.out)
     chat = scenario(arguments.serve)
     fitted_at: tuple[float, ...] = FITTED_AT if arguments.serve is None else ()
     if arguments.fitted_at is not None:
         fitted_at = tuple(float(rate) for rate in arguments.fitted_at.split(",") if rate)
     few, grid = swept(chat, arguments.reps)
-    rates = grid.vary[RATE]
     print(grid_rows([*few.cells, *grid.cells]) + "\n")
     for other in ("api", "hybrid"):
         print(break_even_text(grid.break_even("own", other)))
     print(against_each(grid, chat))
     print(elastic_text([*few.cells, *grid.cells]))
-    runs: list[Run] = []
-    if arguments.data and find_table(arguments.data) is None:
-        raise InputError.one("--data", f"must be a folder that holds perf/vllm_cost_meter, got {arguments.data}")
+    runs, note = list[Run](), NOTE
     if table := find_table(arguments.data):
         runs = read_runs(table, chat)
+        note += f"\n{errors_text(runs, fitted_at)}"
         print(f"\nmeasured by vllm-cost-meter, {RUN_REQUESTS} requests a run (taken from its throughput):\n")
         print(runs_text(runs, fitted_at))
         print(errors_text(runs, fitted_at))
         print("Below saturation the rate alone fixes the cost: there only the latencies test the pace.")
     else:
         print("\nthe measured runs of vllm-cost-meter are not here (see --help): the picture has no dots")
-    dots = [
-        Benchmark(run.rate, run.usd, run.simulated_usd, (run.ttft_ms["p90"] / 1e3, run.ttft_ms["p99"] / 1e3))
-        for run in runs
-        if run.rate <= max(rates)
-    ]
-    note = f"{NOTE}\n{errors_text(runs, fitted_at)}" if runs else NOTE
-    if beyond := [f"{run.rate:g}" for run in runs if run.rate > max(rates)]:
-        note += f" Not drawn: {' and '.join(beyond)}/s."
-    figure = sim.charts.cost_per_token(grid, measured=dots, strips=[api_strip(chat)], note=note)
-    drawn = [*sim.charts.save(figure, folder, "cost_per_token")]
-    idle = sim.charts.cost_per_token(few, strips=[api_strip(chat)], note=NOTE)
-    drawn += sim.charts.save(idle, folder, "scale_to_zero")
-    for name, each in (("cost_per_token", grid), ("scale_to_zero", few)):
-        drawn.append(write(folder / f"{name}.csv", sweep_csv(each.as_result())))
-    print("\nwrote", *drawn)
+    print("\nwrote", *drawn(grid, few, chat, runs, note, folder))
 
 
 if __name__ == "__main__":

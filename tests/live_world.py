@@ -84,47 +84,7 @@ class HandEngine:
         end = time.monotonic() + self.delay * paths
         while time.monotonic() < end and not superseded():
             time.sleep(0.002)
-        v = {each["name"]: each["value"] for each in LEVERS} | values
-        rate, width = v["tuning_rate"], 0.2 / math.sqrt(paths)
-        costs = {plan: cost(plan, rate, v) for plan in PLANS}
-        able = {plan: serves(plan, rate, v) for plan in PLANS}
-        best = min((plan for plan in PLANS if able[plan]), key=costs.get)
-        plans = [
-            {
-                "name": plan,
-                "eligible": able[plan],
-                "reason": None if able[plan] else "the queue grows without end",
-                "bill": est(costs[plan] * rate * 365, width / 10),
-                "chance": est(0.97 if plan == best else 0.015) if able[plan] else None,
-                "utilization": est(load(rate, v), width) if plan == "reserved" else None,
-                "idle_usd": est((1 - load(rate, v)) * v["p4d_price"] * 8760 if plan == "reserved" else 0.0),
-                "classes": {"tuning": {"cost": spread(costs[plan], width), "wait": waits(plan, rate, v, width)}},
-            }
-            for plan in PLANS
-        ]
-        return {
-            "scenario": look.name,
-            "paths": paths,
-            "next_paths": None if paths >= 200 else min(4 * paths, 200),
-            "most_paths": 200,
-            "final": paths >= 200,
-            "seed": 1,
-            "hash": "0" * 12,
-            "horizon_days": 365,
-            "shortened": None,
-            "values": values,
-            "verdict": {
-                "sentence": f"{best} is cheapest: {costs[best]:.2f} USD a run, in 97 % of the years.",
-                "plan": best,
-                "chance": est(0.97, 0.01),
-                "alike": [],
-            },
-            "classes": look.as_json()["classes"],
-            "plans": plans,
-            "curve": curve_of(v, rate),
-            "warnings": [{"code": "few", "text": "Few paths: intervals are wide."}] if paths < 20 else [],
-            "took_ms": 1.0,
-        }
+        return told(look, values, paths)
 
     def scenario(self, look, values):
         return f"name: {look.name}\n# {values}\n"
@@ -134,6 +94,51 @@ class HandEngine:
 
     def report(self, look, values, paths):
         return f"<!doctype html><title>{look.name}</title>\n"
+
+
+def told(look, values, paths):
+    """What the page is told at a place: from formulas, in no time."""
+    v = {each["name"]: each["value"] for each in LEVERS} | values
+    rate, width = v["tuning_rate"], 0.2 / math.sqrt(paths)
+    costs = {plan: cost(plan, rate, v) for plan in PLANS}
+    able = {plan: serves(plan, rate, v) for plan in PLANS}
+    best = min((plan for plan in PLANS if able[plan]), key=costs.get)
+    plans = [
+        {
+            "name": plan,
+            "eligible": able[plan],
+            "reason": None if able[plan] else "the queue grows without end",
+            "bill": est(costs[plan] * rate * 365, width / 10),
+            "chance": est(0.97 if plan == best else 0.015) if able[plan] else None,
+            "utilization": est(load(rate, v), width) if plan == "reserved" else None,
+            "idle_usd": est((1 - load(rate, v)) * v["p4d_price"] * 8760 if plan == "reserved" else 0.0),
+            "classes": {"tuning": {"cost": spread(costs[plan], width), "wait": waits(plan, rate, v, width)}},
+        }
+        for plan in PLANS
+    ]
+    return {
+        "scenario": look.name,
+        "paths": paths,
+        "next_paths": None if paths >= 200 else min(4 * paths, 200),
+        "most_paths": 200,
+        "final": paths >= 200,
+        "seed": 1,
+        "hash": "0" * 12,
+        "horizon_days": 365,
+        "shortened": None,
+        "values": values,
+        "verdict": {
+            "sentence": f"{best} is cheapest: {costs[best]:.2f} USD a run, in 97 % of the years.",
+            "plan": best,
+            "chance": est(0.97, 0.01),
+            "alike": [],
+        },
+        "classes": look.as_json()["classes"],
+        "plans": plans,
+        "curve": curve_of(v, rate),
+        "warnings": [{"code": "few", "text": "Few paths: intervals are wide."}] if paths < 20 else [],
+        "took_ms": 1.0,
+    }
 
 
 def load(rate, v):

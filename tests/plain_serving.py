@@ -3,6 +3,9 @@
 The witness of the kernel in ``sim.fleet``, written from the rules apart from it and from the SimPy fleet. Replicas do
 not meet between arrivals, so each is brought up to the next arrival on its own; one that stands at a boundary at just
 that instant forms its iteration afterwards. Where nodes come and go, all are brought up to their next step likewise.
+
+One long loop in one long file, on purpose: it is read beside the rules from top to bottom, and tests of planted faults
+change lines of its one source text.
 """
 
 from dataclasses import replace

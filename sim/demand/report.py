@@ -265,10 +265,9 @@ def _worst(distance: Distance) -> str:
     return f" (worst: {error:.0%})" if math.isfinite(error) and error <= 0.25 else ""
 
 
-def as_json(found: Findings, choice: Choice | None, told: list[str]) -> dict[str, Any]:
-    """Give all as plain values."""
-    sketch = found.sketch
-    sizes = {
+def _sizes_json(found: Findings) -> dict[str, Any]:
+    """Give what is known of sizes as plain values."""
+    return {
         name: {
             "unit": UNITS[name],
             "mean": plain(size.mean),
@@ -279,6 +278,11 @@ def as_json(found: Findings, choice: Choice | None, told: list[str]) -> dict[str
         }
         for name, size in found.sizes.items()
     }
+
+
+def as_json(found: Findings, choice: Choice | None, told: list[str]) -> dict[str, Any]:
+    """Give all as plain values."""
+    sketch = found.sketch
     return {
         "file": str(found.read.file),
         "form": found.read.form.name,
@@ -296,7 +300,7 @@ def as_json(found: Findings, choice: Choice | None, told: list[str]) -> dict[str
         "tick_s": plain(found.tick),
         "by_hour": [plain(value) for value in found.by_hour.tolist()],
         "by_day": dict(zip(WEEKDAYS, (plain(value) for value in found.by_day.tolist()), strict=True)),
-        "sizes": sizes,
+        "sizes": _sizes_json(found),
         "correlation": found.correlation.as_json(),
         "gpu_time_shares": {str(width): plain(share) for width, share in found.read.widths.shares.items()},
         "tenants": {"largest": plain(found.top_share), "ten_largest": plain(found.top_ten_share)},

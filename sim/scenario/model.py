@@ -209,6 +209,23 @@ class Scenario(Part):
                 ("warm_up_days",),
                 f"must be less than horizon_days ({self.horizon_days:g}), got {self.warm_up_days:g}",
             )
+        yield from self._too_much()
+        if (windows := self.counted_hours / HOURS_PER_DAY / self.allocation.window_days) > MOST_WINDOWS:
+            yield (
+                ("allocation", "window_days"),
+                f"must make at most {MOST_WINDOWS} windows of the horizon, got {windows:.3g}",
+            )
+        if self.chats and self.horizon_days > MOST_SERVING_DAYS:
+            yield (
+                ("horizon_days",),
+                f"must be at most {MOST_SERVING_DAYS:g} where requests are served, got {self.horizon_days:g}",
+            )
+        yield from self._impossible_plans()
+        yield from uncorrelated(self.uncertain, self.correlations)
+        yield from misdecided(self)
+
+    def _too_much(self) -> Refusals:
+        """Find arrivals that are too many, or that change too often."""
         for class_name, job_class in self.workload.items():
             if (law := job_class.arrivals) is None:
                 continue
@@ -218,11 +235,9 @@ class Scenario(Part):
             elif (jobs := law.jobs_expected(self.horizon_hours) * self.mean_turns(class_name)) > MOST_JOBS:
                 text = f"must bring at most {MOST_JOBS:,} jobs within horizon_days, got {jobs:.3g}"
                 yield ("workload", class_name, "arrivals"), text
-        if (windows := self.counted_hours / HOURS_PER_DAY / self.allocation.window_days) > MOST_WINDOWS:
-            yield (
-                ("allocation", "window_days"),
-                f"must make at most {MOST_WINDOWS} windows of the horizon, got {windows:.3g}",
-            )
+
+    def _impossible_plans(self) -> Refusals:
+        """Find plans without a price, or that cannot do the work of this scenario."""
         for plan_name, plan in self.plans.items():
             path = ("plans", plan_name)
             try:
@@ -239,10 +254,3 @@ class Scenario(Part):
             yield from strange_servers(path, plan, self.chats)
             yield from restless(path, plan, self.horizon_hours)
             yield from unmet(path, plan, self.chats, self.horizon_hours)
-        if self.chats and self.horizon_days > MOST_SERVING_DAYS:
-            yield (
-                ("horizon_days",),
-                f"must be at most {MOST_SERVING_DAYS:g} where requests are served, got {self.horizon_days:g}",
-            )
-        yield from uncorrelated(self.uncertain, self.correlations)
-        yield from misdecided(self)

@@ -30,8 +30,10 @@ from sim.files import output_folder, shipped, write
 from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Terms
 from sim.requests import NO_ADAPTER, Replicas, Requests
 from sim.scenario import Tree, build, load
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_all
 from sim.study.result import result
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import Experiment
 from sim.units import FINE, NEVER, Ticks, to_ticks
 
 ARRIVALS_PER_H, SERVED_PER_H, SERVERS = 3.2, 0.5, 8
@@ -137,7 +139,7 @@ def whole_way(reps: int) -> tuple[float, int]:
     plans = {name: scenario.plans[name] for name in ("reserved", "on_demand", "api")}
     experiment = Experiment.of(scenario.model_copy(update={"plans": plans}), 1)
     began = time.perf_counter()
-    outcomes = experiment.all(reps)
+    outcomes = run_all(experiment, reps)
     result(experiment, outcomes)
     served = sum(int(outcome.total("jobs").sum()) for outcome in outcomes.values())
     return time.perf_counter() - began, served
@@ -263,7 +265,7 @@ def requests_a_second(replications: int = 60) -> float:
     outcomes: dict[str, Outcome] = {}
 
     def go() -> None:
-        outcomes.update(experiment.all(replications))
+        outcomes.update(run_all(experiment, replications))
         result(experiment, outcomes)
 
     elapsed = seconds(go)

@@ -26,9 +26,11 @@ from sim.files import output_folder, write
 from sim.scenario import Scenario, Tree, build
 from sim.search.break_even import break_even
 from sim.study.fold import Fold
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_all
 from sim.study.precise import LEAST_REPLICATIONS, Goal, chosen, wanted
 from sim.study.result import result
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import Experiment
 from sim.study.steady import bins_of, lengthened, means, of_blocks, warm_ups
 from sim.study.threads import threads
 from sim.tables import as_csv, grid_text, number
@@ -164,7 +166,7 @@ class Bench:
     @classmethod
     def some(cls, ready: Experiment, studies: range, each: int) -> "Bench":
         """Run so many replications for each of some studies."""
-        outcomes = ready.all(studies.stop * each, first=studies.start * each, keep=True)
+        outcomes = run_all(ready, studies.stop * each, first=studies.start * each, keep=True)
         return cls(ready, outcomes, each)
 
     def study(self, number: int, replications: int) -> dict[str, Any]:

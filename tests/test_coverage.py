@@ -9,6 +9,7 @@ from worlds import scenario
 
 from sim.estimate import ratio
 from sim.study import run
+from sim.study.pieces import run_piece
 from sim.study.simulate import Experiment
 
 SEEDS, REPLICATIONS, LONG = 400, 20, 6000
@@ -28,7 +29,7 @@ def truth(year):
     experiment = Experiment.of(year, seed=999_999)
     pieces = []
     for first in range(0, LONG, 100):
-        outcome = experiment.piece(range(first, first + 100))["reserved"]
+        outcome = run_piece(experiment, range(first, first + 100))["reserved"]
         pieces.append([outcome.total("wait"), outcome.total("waits")])
     found = ratio(*np.concatenate(pieces, axis=1), 0.95)
     assert found.n == LONG

@@ -11,6 +11,7 @@ from worlds import scenario
 from sim.study import run
 from sim.study.gathered import Gathered, packed, unpacked
 from sim.study.outcome import Outcome
+from sim.study.pieces import run_all, run_piece
 from sim.study.result import result
 from sim.study.simulate import Experiment
 
@@ -35,14 +36,14 @@ def gathered(experiment: Experiment, cuts, order, keep=False):
     """Run pieces in some order."""
     made, pieces = Gathered(cuts[0], cuts[-1] - cuts[0], keep), [range(*cut) for cut in pairwise(cuts)]
     for k in order:
-        made.add(pieces[k], experiment.piece(pieces[k]))
+        made.add(pieces[k], run_piece(experiment, pieces[k]))
     return made.outcomes()
 
 
 @pytest.mark.parametrize("replications", [7, 200])
 def test_neither_the_pieces_nor_their_order_matter(replications):
     experiment = ready()
-    whole = laid_out(experiment.all(replications))
+    whole = laid_out(run_all(experiment, replications))
     cuts = [0, 2, 5, replications // 2 + 3, replications]
     assert laid_out(gathered(experiment, cuts, [2, 0, 3, 1])) == whole
     assert any(key.endswith("counts") for key in whole) == (replications == 200)
@@ -57,7 +58,7 @@ def test_threads_do_not_matter():
 
 def test_replications_added_later_are_the_same_as_all_at_once():
     experiment = ready()
-    whole, blocks = experiment.all(200), [experiment.all(150), experiment.all(200, first=150)]
+    whole, blocks = run_all(experiment, 200), [run_all(experiment, 150), run_all(experiment, 200, first=150)]
     joined = {name: Outcome.joined([block[name] for block in blocks]) for name in whole}
     assert laid_out(joined) == laid_out(whole)
     assert plain(result(experiment, joined)) == plain(result(experiment, whole))
@@ -66,7 +67,7 @@ def test_replications_added_later_are_the_same_as_all_at_once():
 def test_a_piece_alone_is_estimated_as_what_was_gathered():
     # Its values are all there, and yet no more is told than of a histogram.
     experiment = ready()
-    piece, whole = experiment.piece(range(200)), experiment.all(200)
+    piece, whole = run_piece(experiment, range(200)), run_all(experiment, 200)
     assert piece["hybrid"].classes["tuning"].values["wait_h"].is_exact
     assert not whole["hybrid"].classes["tuning"].values["wait_h"].is_exact
     assert plain(result(experiment, piece)) == plain(result(experiment, whole))
@@ -74,7 +75,7 @@ def test_a_piece_alone_is_estimated_as_what_was_gathered():
 
 def test_values_are_kept_where_they_are_asked_for():
     experiment = ready()
-    both = experiment.all(200, keep=True), experiment.piece(range(200))
+    both = run_all(experiment, 200, keep=True), run_piece(experiment, range(200))
     kept, piece = (each["hybrid"].classes["tuning"] for each in both)
     for measure, pooled in kept.values.items():
         assert pooled.values.tolist() == piece.values[measure].values.tolist()
@@ -86,7 +87,7 @@ def test_values_are_kept_where_they_are_asked_for():
 @pytest.mark.parametrize("text", [None, CHAT])
 def test_packed_and_taken_back(text):
     experiment = ready(text)
-    outcomes = experiment.all(200 if text is None else 4)
+    outcomes = run_all(experiment, 200 if text is None else 4)
     back = {name: unpacked(packed(outcome)) for name, outcome in outcomes.items()}
     assert laid_out(back) == laid_out(outcomes)
     assert plain(result(experiment, back)) == plain(result(experiment, outcomes))
@@ -99,13 +100,13 @@ def test_memory_grows_neither_with_the_jobs_nor_much_with_the_replications():
 
     def left_and_peak(replications: int) -> tuple[int, int]:
         tracemalloc.start()
-        kept = experiment.all(replications)
+        kept = run_all(experiment, replications)
         found = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert len(kept) == 4
         return found
 
-    experiment.all(100)  # compiled and imported beforehand
+    run_all(experiment, 100)  # compiled and imported beforehand
     (left, peak), (more, higher) = left_and_peak(256), left_and_peak(2048)
     values = 1792 * 325 * 4 * 5 * 8  # bytes of the jobs, were they kept
     assert more - left < values / 5

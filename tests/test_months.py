@@ -11,6 +11,7 @@ from sim.decision.periods import Period, during, growth_factor, periods
 from sim.decision.worlds import world
 from sim.faults import InputError
 from sim.money import LINES
+from sim.study.pieces import run_piece
 from sim.study.simulate import Experiment
 
 GROWTH = "workload.tuning.arrivals.growth_percent_per_month"
@@ -83,7 +84,7 @@ def test_months_sum_to_the_bill_of_a_run(warm_up):
     asked = scenario(settings=THREE_YEARS | {"warm_up_days": warm_up})
     found = world(asked, 7, range(3))
     run = scenario(settings={"horizon_days": 1095 + warm_up, "warm_up_days": warm_up})
-    outcomes = Experiment.of(run, 7).piece(range(3))
+    outcomes = run_piece(Experiment.of(run, 7), range(3))
     for name, months in found.items():
         assert months.lines.shape == (3, 36, len(LINES))
         assert np.allclose(months.lines.sum(axis=1), outcomes[name].lines, rtol=1e-9, atol=1e-6)

@@ -21,6 +21,7 @@ from sim.search.levels import MET, MISSED, UNSURE, Kept, Level, judge, levels
 from sim.search.neighbours import along, along_longest, beside, first_steps
 from sim.search.race import _walked, race
 from sim.study import run
+from sim.study.pieces import run_all
 from sim.study.simulate import Experiment
 
 NODES = "plans.own.held.gpu.nodes"
@@ -187,7 +188,7 @@ def bench_of(scenario, box):
 def test_what_a_plan_pays_whatever_comes_is_never_more_than_its_bill(own, nodes):
     held = {"held": {"gpu": {"gpus": 1, "nodes": nodes, "usd_per_node_h": 3}}}
     ready = Experiment.of(world(own=own | held, work=POISSON), 1)
-    least, bills = floor_usd(ready, "own"), ready.all(5)["own"].bills
+    least, bills = floor_usd(ready, "own"), run_all(ready, 5)["own"].bills
     assert (least <= bills * (1 + 1e-12)).all()
     assert "api" in own or least == pytest.approx(bills, rel=1e-12)
 

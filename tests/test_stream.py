@@ -15,6 +15,7 @@ from worlds import scenario
 from sim.money import LINES
 from sim.study import as_json, run, stream
 from sim.study.gathered import Gathered
+from sim.study.pieces import run_all, run_piece
 from sim.study.result import result
 from sim.study.serving import held_whole
 from sim.study.simulate import Experiment
@@ -51,7 +52,7 @@ def text_of(experiment, outcomes):
 def test_chunks_of_any_size_give_the_bytes_of_the_whole(name):
     experiment = ready(name)
     assert held_whole(experiment) is None
-    whole = experiment.all(REPLICATIONS)
+    whole = run_all(experiment, REPLICATIONS)
     expected = text_of(experiment, whole)
     for size in CUTS:
         told = in_chunks(experiment, size)
@@ -74,7 +75,7 @@ def test_a_streamed_bill_adds_up(name):
 
 def test_values_that_are_kept_are_those_of_the_whole():
     experiment = ready("two classes")
-    whole, told = experiment.all(REPLICATIONS, keep=True), in_chunks(experiment, 40, keep=True)
+    whole, told = run_all(experiment, REPLICATIONS, keep=True), in_chunks(experiment, 40, keep=True)
     for plan, outcome in whole.items():
         for each, folded in outcome.classes.items():
             for measure, values in folded.values.items():
@@ -102,7 +103,7 @@ def test_a_study_of_streamed_replications_is_the_study_of_whole_ones(monkeypatch
 def test_histograms_of_streamed_replications_merge_into_those_of_whole_ones(monkeypatch):
     monkeypatch.setattr("sim.estimate.pooled.EXACT", 200)
     experiment = ready("two classes")
-    expected = text_of(experiment, experiment.all(REPLICATIONS))
+    expected = text_of(experiment, run_all(experiment, REPLICATIONS))
     told = in_chunks(experiment, 100)
     assert not told["own"].classes["chat"].values["ttft_s.held"].is_exact
     assert text_of(experiment, told) == expected
@@ -132,7 +133,7 @@ def test_progress_is_told_within_a_long_replication(monkeypatch):
     with pool(2) as executor:
         list(
             mapper(executor, lambda *now: told.append(now))(
-                lambda part: experiment.piece(part), [range(1), range(1, 2)]
+                lambda part: run_piece(experiment, part), [range(1), range(1, 2)]
             )
         )
     assert told[-1] == (200, 200)
@@ -167,6 +168,7 @@ sys.path.insert(0, sys.argv[2])
 from studies import CHAT
 from worlds import scenario
 from sim.study import run, stream
+from sim.study.pieces import run_all, run_piece
 stream.AT_ONCE = 0
 rate, count = 50, float(sys.argv[1])
 settings = {"workload.chat.arrivals.rate_per_second": rate, "horizon_days": count / rate / 86400, "warm_up_days": 0}

@@ -10,6 +10,7 @@ from sim.jobs import REFUSED
 from sim.money import LINES
 from sim.money.waiting import left_queue
 from sim.scenario import Tree, build
+from sim.study.pieces import run_all
 from sim.study.simulate import Experiment
 
 PENALTIES = LINES.index("penalties")
@@ -176,7 +177,7 @@ def hourly(rate, servers, wait_usd, plan="held"):
         "plans.held.held.n.nodes": servers,
     }
     ready = Experiment.of(scenario(ERLANG, settings), 5)
-    return ready.all(40)[plan].bills / ready.scenario.counted_hours
+    return run_all(ready, 40)[plan].bills / ready.scenario.counted_hours
 
 
 @pytest.mark.parametrize(("servers", "cost"), [(10, 29.075017734251), (11, 28.4469365433141), (12, 29.6288111947262)])

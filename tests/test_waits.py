@@ -8,7 +8,8 @@ from worlds import scenario
 
 from sim.money import LINES
 from sim.study.compare import lopsided, warnings
-from sim.study.simulate import Experiment, Outcome
+from sim.study.outcome import Outcome
+from sim.study.simulate import Experiment
 from sim.study.waits import load_at_end, spare_places, tail_of_waits
 
 WORLD = """\

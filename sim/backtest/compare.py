@@ -18,7 +18,8 @@ from sim.jobs import API
 from sim.money import LINES
 from sim.money.memo import HIRED_PAID_H
 from sim.scenario import Plan, Scenario
-from sim.study.simulate import Experiment, Outcome, Served
+from sim.study.outcome import Outcome
+from sim.study.simulate import Experiment, Served
 from sim.study.threads import Progress, mapper, pool
 from sim.units import HOURS_PER_DAY, Floats
 

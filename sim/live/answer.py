@@ -19,7 +19,7 @@ from sim.scenario import Scenario
 from sim.scenario.levers import Lever
 from sim.search.effort import beginning, shortened
 from sim.study.compare import cut_short, lopsided, probability_cheapest, warnings
-from sim.study.simulate import Outcome
+from sim.study.outcome import Outcome
 from sim.tables.study import verdict
 
 _THOUSAND: Final = 1000.0

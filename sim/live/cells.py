@@ -16,7 +16,8 @@ from sim.live.store import Store
 from sim.scenario import Scenario
 from sim.study.at_api import AtApi
 from sim.study.fold import Fold
-from sim.study.simulate import Experiment, Outcome, Served, Work
+from sim.study.outcome import Outcome
+from sim.study.simulate import Experiment, Served, Work
 
 Cancelled = Callable[[], bool]
 

@@ -14,8 +14,8 @@ from sim.scenario import Scenario
 from sim.study.compare import unfit
 from sim.study.fold import Fold
 from sim.study.fold_requests import SERVERS
+from sim.study.outcome import Outcome
 from sim.study.result import PERCENTILES, censored, interleaved, orphaned_usd, percentiles
-from sim.study.simulate import Outcome
 from sim.units import SECONDS_PER_HOUR, Floats, Ticks
 
 Json = dict[str, Any]

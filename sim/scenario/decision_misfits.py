@@ -1,28 +1,46 @@
 """What a decision says that does not fit its scenario, and what it leaves unsaid. Not here: single keys."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sim.scenario.decision import Decision, Strategy, When
 from sim.scenario.inputs import nearest
 from sim.scenario.misfits import Refusals
 from sim.scenario.pattern import HOURS_PER_MONTH
+from sim.scenario.plans import Plan
 from sim.scenario.tree import Path_
-
-if TYPE_CHECKING:
-    from sim.scenario.model import Scenario
 
 _USUAL_STEP = 3
 MOST_MONTHS = 600
 
 
-def whole_months(scenario: "Scenario") -> int | None:
+class Decided(Protocol):
+    """What of a scenario a decision must fit."""
+
+    @property
+    def horizon_days(self) -> float:
+        """Length of one simulation."""
+
+    @property
+    def horizon_hours(self) -> float:
+        """The same in hours."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """What is decided, where that is said."""
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """What there is to choose from."""
+
+
+def whole_months(scenario: Decided) -> int | None:
     """Tell how many months of 730 h the horizon has; None where it is no whole number of them."""
     months = scenario.horizon_hours / HOURS_PER_MONTH
     return round(months) if abs(months - round(months)) < 1e-9 * months and 1 <= months <= MOST_MONTHS else None
 
 
-def completed(scenario: "Scenario") -> Decision:
+def completed(scenario: Decided) -> Decision:
     """Give the decision of a scenario with nothing unsaid: its span, its step where one is needed, its strategies.
 
     Returns
@@ -48,13 +66,13 @@ def completed(scenario: "Scenario") -> Decision:
     return said.model_copy(update={"months": months, "step_months": step, "strategies": strategies})
 
 
-def _needs_step(scenario: "Scenario", months: int) -> bool:
+def _needs_step(scenario: Decided, months: int) -> bool:
     """Tell whether the span cannot be one simulation."""
     staged = any(group.stages for plan in scenario.plans.values() for group in plan.held.values())
     return staged or scenario.horizon_hours < months * HOURS_PER_MONTH * (1 - 1e-9)
 
 
-def misdecided(scenario: "Scenario") -> Refusals:
+def misdecided(scenario: Decided) -> Refusals:
     """Find what a decision and held nodes in stages say that does not fit the scenario."""
     span = scenario.horizon_hours / HOURS_PER_MONTH
     if (decision := scenario.decision) is not None:
@@ -91,7 +109,7 @@ def _of_prices(decision: Decision) -> Refusals:
             yield from _known(("decision", "prices", kind, "rise", "event"), path.rise.event, "event", decision.events)
 
 
-def _of_strategy(path: Path_, strategy: Strategy, scenario: "Scenario", decision: Decision, span: float) -> Refusals:
+def _of_strategy(path: Path_, strategy: Strategy, scenario: Decided, decision: Decision, span: float) -> Refusals:
     """Refuse a strategy that names what there is not, or waits for what cannot happen."""
     yield from _known((*path, "plan"), strategy.plan, "plan", scenario.plans)
     if strategy.meanwhile is not None:

@@ -15,7 +15,9 @@ from sim.search.choices import Box, Point, Setting, scenario_at
 from sim.search.levels import Judged, Kept, Level, excess, judge
 from sim.search.neighbours import beside
 from sim.study.compare import difference
-from sim.study.simulate import Experiment, Outcome
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_piece
+from sim.study.simulate import Experiment
 from sim.study.threads import Progress
 from sim.units import Floats
 
@@ -177,7 +179,7 @@ class Bench:
         ready = self.cells[at].ready
         if ready is None:
             raise LookupError("a setting that cannot be is not simulated")
-        return ready.piece(replications)[self.plan]
+        return run_piece(ready, replications)[self.plan]
 
     def contenders(self, at: Point) -> list[Point]:
         """List the settings beside one, and the rivals further off."""

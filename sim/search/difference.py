@@ -11,7 +11,7 @@ Glasserman & Yao, Some guidelines and guarantees for common random numbers, Mana
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ from sim.scenario.make import with_values
 from sim.search.effort import Effort
 from sim.study.compare import difference, overload
 from sim.study.fitness import why_unfit
-from sim.study.simulate import Experiment, Outcome
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_piece
+from sim.study.simulate import Experiment
 from sim.units import Floats
 
 Mapper = Callable[..., Iterable[Any]]
@@ -227,10 +229,10 @@ class Along:
         self._spent.append(len(names) * len(numbers) * Effort.of(scenario, experiment).work())
 
         def bills(piece: range) -> dict[str, Floats]:
-            return {name: each.bills for name, each in experiment.piece(piece).items()}
+            return {name: each.bills for name, each in run_piece(experiment, piece).items()}
 
         judged = numbers[: self.block] if numbers.start == 0 else numbers[:0]
-        parts = list(mapper(experiment.piece, _shifted(experiment, judged)))
+        parts = list(mapper(partial(run_piece, experiment), _shifted(experiment, judged)))
         outcomes = {name: Outcome.joined([part[name] for part in parts]) for name in names if parts}
         reasons = {name: why_unfit(scenario, each) for name, each in outcomes.items()}
         rest = list(mapper(bills, _shifted(experiment, numbers[len(judged) :])))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sim.cluster import WAIT, Cluster, joined
+from sim.study.pieces import run_piece
 from sim.study.threads import tried
 from sim.study.units import Unit, effort
 
@@ -40,4 +41,4 @@ def clustered(address: str, tell: Callable[[str], None], wait: float = WAIT) -> 
 def _warmed(unit: Unit) -> None:
     """Run one replication, where that takes no time: its kernels are compiled then."""
     if effort(unit.experiment) < _QUICK:
-        unit.experiment.piece([unit.replications.start])
+        run_piece(unit.experiment, [unit.replications.start])

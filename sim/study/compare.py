@@ -11,7 +11,8 @@ from sim.scenario import Plan, Scenario
 from sim.scenario.arrivals import mean_rate
 from sim.scenario.tails import tail_warnings
 from sim.study.fold import Fold
-from sim.study.simulate import Experiment, Outcome
+from sim.study.outcome import Outcome
+from sim.study.simulate import Experiment
 from sim.study.waits import load_at_end, tail_of_waits, waits_for_ever
 from sim.units import SECONDS_PER_HOUR, Floats
 

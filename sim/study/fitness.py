@@ -9,7 +9,7 @@ from sim.scenario import Scenario
 from sim.study.compare import unfit
 from sim.study.fold import Fold
 from sim.study.fold_requests import SERVERS
-from sim.study.simulate import Outcome
+from sim.study.outcome import Outcome
 from sim.units import SECONDS_PER_HOUR
 
 _P95 = np.array([0.95])

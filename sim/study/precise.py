@@ -11,8 +11,10 @@ from sim.estimate import Estimate
 from sim.estimate.stopping import half_width, is_precise, next_look, relative_half_width
 from sim.faults import Fault, InputError, nearest
 from sim.scenario import Scenario
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_all
 from sim.study.result import Json, result
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import Experiment
 from sim.study.study import MOST_REPLICATIONS, Study, check_how, chosen_seed, done_in_blocks, whole
 from sim.study.threads import Progress, mapper, pool
 from sim.study.units import NO_MEANS, Means
@@ -169,7 +171,7 @@ def run_until(
     with pool(jobs) as executor:
         while enough > done:
             if means is NO_MEANS:
-                more = experiment.all(enough, mapper(executor, progress), first=done)
+                more = run_all(experiment, enough, mapper(executor, progress), first=done)
             else:
                 more = done_in_blocks(experiment, enough, jobs, progress, means, first=done)
             outcomes = {name: Outcome.joined([outcomes[name], more[name]]) for name in more} if done else more

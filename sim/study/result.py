@@ -23,7 +23,8 @@ from sim.study.compare import (
 from sim.study.elastic import nodes_result
 from sim.study.fold import Fold
 from sim.study.fold_requests import DURATIONS, SERVERS
-from sim.study.simulate import Experiment, Outcome
+from sim.study.outcome import Outcome
+from sim.study.simulate import Experiment
 from sim.units import SECONDS_PER_HOUR, Floats, Ticks
 
 SCHEMA: Final = 1

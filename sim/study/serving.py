@@ -6,7 +6,6 @@ The pieces joined are what ``Experiment.served`` gives, to the last bit. Not her
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +13,10 @@ from sim.fleet import RequestStream
 from sim.requests import RequestRows, Requests, all_by_api
 from sim.scenario import Scenario
 from sim.study.pools import Pool
+from sim.study.simulate import Experiment
 from sim.units import Ticks
 from sim.workload import api_times, loads, request_pieces
 from sim.workload.draws import Draws
-
-if TYPE_CHECKING:
-    from sim.study.simulate import Experiment
 
 PIECE = 20_000
 """Requests to draw and serve at a time."""
@@ -27,7 +24,7 @@ PIECE = 20_000
 Told = tuple[Requests, RequestRows]
 
 
-def held_whole(experiment: "Experiment") -> str | None:
+def held_whole(experiment: Experiment) -> str | None:
     """Tell why the requests of a replication cannot come in pieces; None where they can."""
     if experiment.engine != "kernel":
         return f"the engine `{experiment.engine}` serves a replication at once"
@@ -45,7 +42,7 @@ def held_whole(experiment: "Experiment") -> str | None:
     return None
 
 
-def drawn(experiment: "Experiment", pool: Pool, replication: int, size: int = PIECE) -> Iterator[Requests]:
+def drawn(experiment: Experiment, pool: Pool, replication: int, size: int = PIECE) -> Iterator[Requests]:
     """Draw the requests of one replication that a pool serves, in pieces of about a size."""
     return request_pieces(experiment.scenario, experiment.seed, replication, experiment.logs, pool.classes, size)
 
@@ -65,7 +62,7 @@ class Serving:
         Number of the replication.
     """
 
-    def __init__(self, experiment: "Experiment", plan_name: str, pool: Pool, replication: int) -> None:
+    def __init__(self, experiment: Experiment, plan_name: str, pool: Pool, replication: int) -> None:
         self.scenario: Scenario = experiment.scenario
         self.plan, self.pool = self.scenario.plans[plan_name], pool
         self.seed, self.replication, self.windows = experiment.seed, replication, len(experiment.edges) - 1
@@ -108,7 +105,7 @@ class Serving:
 
 
 def served(
-    experiment: "Experiment", plan_name: str, pool: Pool, replication: int, requests: Iterable[Requests]
+    experiment: Experiment, plan_name: str, pool: Pool, replication: int, requests: Iterable[Requests]
 ) -> Iterator[Told]:
     """Serve the pieces of one replication; the last that is told has the sums and the hires, maybe without any rows."""
     serving = Serving(experiment, plan_name, pool, replication)

@@ -1,11 +1,10 @@
-"""Plans x replications: sample, serve, charge, fold, in pieces that threads can take.
+"""A scenario made ready: sample, serve, charge, fold some replications under a plan.
 
-Not here: estimates. A piece gives the same numbers whoever computes it and whatever else is in it.
+Not here: all of them, in pieces (``pieces``); one too long to be held (``stream``); estimates.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -32,11 +31,9 @@ from sim.study.at_api import AtApi
 from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
 from sim.study.fold_requests import Rules, fold_requests
-from sim.study.gathered import Gathered
-from sim.study.outcome import Outcome as Outcome
+from sim.study.outcome import Outcome
 from sim.study.pools import Pool, pools
 from sim.study.sessions import Coming, served_turns
-from sim.study.stream import Streamed, is_streamed
 from sim.study.tuning import Serve, Tuning, lending
 from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
@@ -328,34 +325,3 @@ class Experiment:
             for pool, rows in served
             if pool.name is not None and pool.replicas is not None
         }
-
-    def piece(self, replications: Sequence[int], keep: bool = False) -> dict[str, Outcome]:
-        """Run some replications under all plans: one path, every plan.
-
-        Of a replication that is streamed the values of all requests are known only if they are to be kept.
-        """
-        if is_streamed(self):
-            parts = [Streamed(self, number, keep).outcomes() for number in replications]
-            return {name: Outcome.joined([part[name] for part in parts]) for name in self.tunings}
-        work = self.work(replications)
-        return {name: self.charged(name, self.served(name, work))[0] for name in self.tunings}
-
-    def all(
-        self,
-        replications: int,
-        mapper: Callable[..., Iterable[Any]] = map,
-        first: int = 0,
-        keep: bool = False,
-    ) -> dict[str, Outcome]:
-        """Run all replications from ``first`` on; ``mapper`` may be that of a thread pool.
-
-        Of more jobs than ``EXACT`` a histogram is left, unless their values are to be kept.
-        """
-        gathered = Gathered(first, replications - first, keep)
-
-        def work(piece: range) -> None:
-            gathered.add(piece, self.piece(piece, keep))
-
-        for _ in mapper(work, self.pieces(replications, first)):
-            pass
-        return gathered.outcomes()

@@ -10,7 +10,7 @@ replications.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -35,17 +35,15 @@ from sim.study.fold_requests import OF_REQUESTS, Folding
 from sim.study.outcome import Outcome
 from sim.study.pools import Pool
 from sim.study.serving import PIECE, Serving, drawn, held_whole
+from sim.study.simulate import Experiment
 from sim.study.threads import reached
 from sim.units import Floats
-
-if TYPE_CHECKING:
-    from sim.study.simulate import Experiment
 
 AT_ONCE: Final = 1_000_000
 """Expected requests of a replication up to which all of them are held."""
 
 
-def is_streamed(experiment: "Experiment") -> bool:
+def is_streamed(experiment: Experiment) -> bool:
     """Tell whether replications go chunk by chunk: where they are long, and can."""
     return experiment.requests_expected > AT_ONCE and held_whole(experiment) is None
 
@@ -111,7 +109,7 @@ class Streamed:
         The most requests drawn at once; no result depends on it.
     """
 
-    def __init__(self, experiment: "Experiment", replication: int, keep: bool = False, chunk: int = PIECE) -> None:
+    def __init__(self, experiment: Experiment, replication: int, keep: bool = False, chunk: int = PIECE) -> None:
         self.experiment, self.replication, self.keep, self.chunk = experiment, replication, keep, chunk
         self._waiting, self._rule = waiting_prices(experiment.scenario), experiment.scenario.allocation.rule
         self._plans = list(experiment.pools)

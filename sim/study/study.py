@@ -15,8 +15,10 @@ from sim.scenario import Scenario
 from sim.scenario.inputs import nearest
 from sim.study.compare import cheapest_on_each_path
 from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_frame
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_all
 from sim.study.result import Json, result
-from sim.study.simulate import ENGINES, Experiment, Outcome, Served
+from sim.study.simulate import ENGINES, Experiment, Served
 from sim.study.threads import Progress, mapper, pool
 from sim.study.units import NO_MEANS, InPieces, Means, Unit, all_done, blocks
 
@@ -298,7 +300,7 @@ def run(
     experiment = Experiment.of(scenario, chosen_seed(scenario, seed), engine)
     with pool(jobs) as executor:
         if means is NO_MEANS or exact:
-            outcomes = experiment.all(replications, mapper(executor, progress), keep=exact)
+            outcomes = run_all(experiment, replications, mapper(executor, progress), keep=exact)
         else:
             outcomes = done_in_blocks(experiment, replications, jobs, progress, means)
         found = result(experiment, outcomes, exact, mapper(executor))

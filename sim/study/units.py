@@ -21,6 +21,7 @@ from sim.store import Store
 from sim.study.gathered import Gathered, packed, unpacked
 from sim.study.outcome import Outcome
 from sim.study.packed import PackError, pack, unpack
+from sim.study.pieces import run_all, run_piece
 from sim.study.result import result
 from sim.study.simulate import Experiment
 from sim.study.threads import Progress, Threads, Told
@@ -74,7 +75,7 @@ class Unit:
 
     def computed(self) -> Any:
         """Do the work."""
-        return self.told(self.experiment.all(self.replications.stop, first=self.replications.start))
+        return self.told(run_all(self.experiment, self.replications.stop, first=self.replications.start))
 
     def pieces(self) -> list[range]:
         """Cut the replications into pieces of a size that suits the processor."""
@@ -171,7 +172,7 @@ class InPieces:
 
         def one(task: tuple[Unit, range]) -> None:
             with told.within((id(task[0]), task[1])):
-                gathered[id(task[0])].add(task[1], task[0].experiment.piece(task[1]))
+                gathered[id(task[0])].add(task[1], run_piece(task[0].experiment, task[1]))
 
         for (unit, piece), came in Threads(self.jobs)(one, tasks(), never):
             number = id(unit)

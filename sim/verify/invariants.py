@@ -14,8 +14,10 @@ from sim import fleet
 from sim.jobs import API, FAILED, HELD, HIRED, NOT_STARTED, REFUSED, Paths, Rows
 from sim.money import LINES
 from sim.requests import RequestRows, Requests
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_piece
 from sim.study.pools import Pool
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import Experiment
 from sim.study.study import run
 from sim.units import Floats
 from sim.verify import api_worlds, timelines, window_sums
@@ -40,7 +42,7 @@ def _sum(found: list[Found]) -> Found:
 
 def _outcomes(values: dict[str, Any] = SCENARIO, **settings: Any) -> dict[str, Outcome]:
     """Run a scenario."""
-    return Experiment.of(scenario(values, **settings), 5).piece(_REPLICATIONS)
+    return run_piece(Experiment.of(scenario(values, **settings), 5), _REPLICATIONS)
 
 
 def _all_outcomes(**settings: Any) -> list[Outcome]:

@@ -12,7 +12,7 @@ import numpy as np
 from sim.compiled import kernel
 from sim.jobs import API, HELD, NOT_STARTED, Fleet, Paths, Rows
 from sim.requests import Replicas, RequestRows, Requests
-from sim.study.simulate import Outcome
+from sim.study.outcome import Outcome
 from sim.units import FINE, NEVER, TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
 
 Sums = dict[str, Floats]

@@ -17,8 +17,10 @@ from sim.jobs import Paths
 from sim.money import Shares
 from sim.scenario.inputs import nearest
 from sim.study.fold_requests import DURATIONS, SERVERS
+from sim.study.outcome import Outcome
+from sim.study.pieces import run_piece
 from sim.study.result import Json, result
-from sim.study.simulate import Experiment, Outcome
+from sim.study.simulate import Experiment
 from sim.study.simulate import Served as PlanServed
 from sim.units import Floats
 from sim.verify.cases import Case, Expectation
@@ -69,7 +71,7 @@ def check(case: Case) -> list[Fault]:
     """Find the keys of a case that its result will not have, on a clock that stops at once."""
     brief = case.scenario.model_copy(update={"horizon_days": _A_MOMENT_DAYS, "warm_up_days": 0.0})
     ready = Experiment.of(brief, 0)
-    found = result(ready, ready.piece(range(1)))
+    found = result(ready, run_piece(ready, range(1)))
     plans, classes = list(brief.plans), list(brief.workload)
     faults = []
     for row in case.expect:

@@ -13,7 +13,7 @@ import sim
 from sim.files import shipped
 from sim.live.answer import look
 from sim.live.downloads import position, result_csv, scenario_yaml
-from sim.live.state import MOST_LETTERS, State, number, state_of, written
+from sim.live.state import MOST_LETTERS, State, number, written
 from sim.scenario.levers import moved
 from sim.study import as_json
 
@@ -35,7 +35,7 @@ def values_of(draw: st.DrawFn) -> dict[str, float]:
 @settings(max_examples=100, deadline=None)
 @given(values=st.composite(values_of)(), curve=st.sampled_from([None, *NAMES]))
 def test_a_position_comes_back_from_its_address(values: dict[str, float], curve: str | None) -> None:
-    state = state_of(LOOK, values, curve)
+    state = State("article", dict(values), curve).checked(LOOK)
     again = State.read(state.query).checked(LOOK)
     assert again == state
     differing = {name: value for name, value in values.items() if value != LOOK.lever(name).value}
@@ -44,9 +44,9 @@ def test_a_position_comes_back_from_its_address(values: dict[str, float], curve:
 
 
 def test_only_what_differs_stands_in_the_address() -> None:
-    at = state_of(LOOK, {"tuning_rate": 8.0, "p4d_reserved_price": 19.22, "reserved_nodes": 2.0})
+    at = State("article", {"tuning_rate": 8.0, "p4d_reserved_price": 19.22, "reserved_nodes": 2.0}, None).checked(LOOK)
     assert at.query == "scenario=article&tuning_rate=8&reserved_nodes=2"
-    assert state_of(LOOK, {}).query == "scenario=article"
+    assert State("article", {}, None).checked(LOOK).query == "scenario=article"
     assert State.read("") == State("")
     assert State.read("scenario=article&tuning_rate=8&curve=staff_pay").checked(LOOK).query == (
         "scenario=article&tuning_rate=8&curve=staff_pay"

@@ -5,7 +5,6 @@ Not here: which scenarios there are (``shelf``), and what may be downloaded.
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -80,17 +79,6 @@ class State:
         """Write it as the part of an address behind its question mark."""
         said = {"scenario": self.scenario, **{name: written(value) for name, value in self.values.items()}}
         return urlencode(said if self.curve is None else {**said, "curve": self.curve})
-
-
-def state_of(look: Look, values: Mapping[str, float], curve: str | None = None) -> State:
-    """Give the state of some values of a scenario's levers.
-
-    Raises
-    ------
-    InputError
-        As of `State.checked`.
-    """
-    return State(look.scenario.name, dict(values), curve).checked(look)
 
 
 def number(name: str, text: str) -> float:

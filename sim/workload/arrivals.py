@@ -36,6 +36,24 @@ def _add_up(gaps: Floats, reached: float, end: float, instants: Ticks) -> tuple[
 
 
 @kernel
+def _add_all_up(gaps: Floats, mean: float, end: float, instants: Ticks, counts: Ticks) -> int:
+    """Do what ``_add_up`` does with the gaps of each replication; -1 where too few were drawn for one."""
+    count = 0
+    for r in range(len(gaps)):
+        reached, first = 0.0, count
+        for k in range(gaps.shape[1]):
+            reached += gaps[r, k] * mean
+            if reached >= end:
+                break
+            instants[count] = np.int64(np.rint(reached * TICKS_PER_HOUR))
+            count += 1
+        if reached < end:
+            return -1
+        counts[r] = count - first
+    return count
+
+
+@kernel
 def _time_change(
     gaps: Floats, reached: float, knot: int, at: Floats, total: Floats, end: float, instants: Ticks
 ) -> tuple[int, float, int]:
@@ -240,6 +258,40 @@ def arrivals(law: Any, open_stream: Open, quantity: str, horizon: int) -> Ticks:
     if len(drawn) == 1:
         return _gathered(drawn[0], law, horizon)
     return np.sort(np.concatenate([joined(list(each)) for each in drawn]), kind="stable")
+
+
+def all_arrivals(law: Any, opens: Sequence[Open], quantity: str, horizon: int) -> tuple[Ticks, Ticks]:
+    """Draw the arrivals of a class in several replications, as ``arrivals`` does in one after the other.
+
+    Returns
+    -------
+    instants, counts : int64[n], int64[R]
+        Replication by replication, and how many each has.
+    """
+    if (found := _poisson(law, opens, quantity, horizon)) is not None:
+        return found
+    each = [arrivals(law, open_stream, quantity, horizon) for open_stream in opens]
+    return joined(each), np.array([len(its) for its in each])
+
+
+def _poisson(law: Any, opens: Sequence[Open], quantity: str, horizon: int) -> tuple[Ticks, Ticks] | None:
+    """Draw a Poisson process of one rate, so few jobs that the interpreter would take longer than the drawing.
+
+    None where it is another law, or more jobs came in a replication than there was room for.
+    """
+    one_by_one = law.law == "poisson" and law.steady and law.batch is None and law.copies == 1
+    if not one_by_one or not math.isfinite(law.mean_gap_hours):
+        return None
+    mean, end = law.mean_gap_hours, (horizon - 0.5) / TICKS_PER_HOUR
+    room = len(next(_rooms(end / mean, NEVER)))
+    if room > PIECE:
+        return None
+    gaps, counts = np.empty((len(opens), room)), np.empty(len(opens), np.int64)
+    for row, open_stream in zip(gaps, opens, strict=True):
+        open_stream(quantity).standard_exponential(out=row)
+    instants = np.empty(gaps.size, np.int64)
+    total = _add_all_up(gaps, mean, end, instants, counts)
+    return None if total < 0 else (instants[:total], counts)
 
 
 class Arrivals:

@@ -38,10 +38,15 @@ def _lognormals(values: Floats, phase: Ticks, spreads: Floats, means: Floats) ->
 
 def lognormal(generator: np.random.Generator, cv: float, count: int) -> Floats:
     """Draw lognormal values of mean 1."""
-    variance = math.log1p(cv * cv)
     values = generator.standard_normal(count)
-    _exponentials(values, -variance / 2, math.sqrt(variance))
+    _made_lognormal(values, cv)
     return values
+
+
+def _made_lognormal(values: Floats, cv: float) -> None:
+    """Turn standard normal values into lognormal ones of mean 1, in place."""
+    variance = math.log1p(cv * cv)
+    _exponentials(values, -variance / 2, math.sqrt(variance))
 
 
 def picked(uniform: Floats, count: int, weights: Sequence[float] | Floats | None = None) -> Ticks:
@@ -140,6 +145,31 @@ class Draws:
         for number, draws in self.parts.items():
             values = np.where(phase == number, draws.take(count), values)
         return values
+
+
+def lognormals(opens: Sequence[Open], quantity: str, cv: float, counts: Ticks) -> Floats:
+    """Draw lognormal values of mean 1 in several replications, ``counts`` in each."""
+    values = np.empty(int(counts.sum()))
+    last = 0
+    for open_stream, count in zip(opens, counts.tolist(), strict=True):
+        first, last = last, last + count
+        open_stream(quantity).standard_normal(out=values[first:last])
+    _made_lognormal(values, cv)
+    return values
+
+
+def drawn(law: Any, opens: Sequence[Open], quantity: str, counts: Ticks) -> Floats:
+    """Draw values of a law in several replications, ``counts`` in each, as ``Draws`` does in one after the other.
+
+    Jobs of a replication are few where replications are many: then the interpreter takes longer than the drawing, so
+    the commonest law is scaled at once.
+    """
+    if _plain_lognormal(law):
+        values = lognormals(opens, quantity, law.cv, counts)
+        values *= mean_before(law)
+        return values
+    each = [Draws(law, its, quantity).take(count) for its, count in zip(opens, counts.tolist(), strict=True)]
+    return each[0] if len(each) == 1 else np.concatenate(each)
 
 
 def mean_before(law: Any) -> float:

@@ -9,78 +9,79 @@ from sim.jobs import Paths, Terms
 from sim.scenario import JobClass, Plan, Scenario
 from sim.scenario.joint import JobSizes
 from sim.units import NEVER, Floats, Ticks, tick, to_ticks
-from sim.workload.arrivals import arrivals
-from sim.workload.draws import Draws, Open, lognormal, picked
+from sim.workload.arrivals import all_arrivals
+from sim.workload.draws import Draws, Open, drawn, lognormals, picked
 from sim.workload.streams import stream
 from sim.workload.traces import Listed
 
+Drawn = tuple[Floats, Floats | None, Ticks]
+"""Sizes of jobs: service (hours), tokens (millions, if any), GPUs."""
 
-def _from_laws(job_class: JobClass, open_stream: Open, source: str, count: int) -> tuple[Floats, Floats | None, Ticks]:
-    """Draw the sizes of jobs from laws: service (hours), tokens (millions, if any), GPUs."""
-    gpus = np.full(count, job_class.gpus)
-    tokens = None
+
+def _from_laws(job_class: JobClass, opens: Sequence[Open], source: str, counts: Ticks) -> Drawn:
+    """Draw the sizes of jobs from laws."""
+    gpus, tokens = np.full(int(counts.sum()), job_class.gpus), None
     if job_class.tokens_millions is not None:
-        tokens = Draws(job_class.tokens_millions, open_stream, f"{source}/tokens").take(count)
+        tokens = drawn(job_class.tokens_millions, opens, f"{source}/tokens", counts)
     if tokens is not None and job_class.hours_per_million is not None:
         return tokens * job_class.hours_per_million, tokens, gpus
-    return Draws(job_class.service_hours, open_stream, f"{source}/service").take(count), tokens, gpus
+    return drawn(job_class.service_hours, opens, f"{source}/service", counts), tokens, gpus
 
 
-def _from_rows(
-    job_class: JobClass, sizes: JobSizes, open_stream: Open, source: str, count: int
-) -> tuple[Floats, Floats | None, Ticks]:
+def _from_rows(job_class: JobClass, sizes: JobSizes, opens: Sequence[Open], source: str, counts: Ticks) -> Drawn:
     """Draw the sizes of jobs from the rows of a file, each row whole."""
     table = sizes.table
-    rows = picked(open_stream(f"{source}/row").random(count), len(table), table.weights)
+    uniform = [open_stream(f"{source}/row").random(count) for open_stream, count in zip(opens, counts, strict=True)]
+    rows = picked(np.concatenate(uniform), len(table), table.weights)
     columns = {role: values[rows] for role, values in table.columns.items()}
-    gpus = columns["gpus"].astype(np.int64) if "gpus" in columns else np.full(count, job_class.gpus)
+    gpus = columns["gpus"].astype(np.int64) if "gpus" in columns else np.full(len(rows), job_class.gpus)
     return job_class.row_hours(sizes)[rows], columns.get("tokens"), gpus
 
 
-def _drawn(
-    name: str, job_class: JobClass, listed: Listed | None, open_stream: Open, horizon: int
-) -> tuple[Ticks, Floats, Floats | None, Ticks]:
-    """Draw one class in one replication: arrival (ticks), service (hours), tokens (millions, if any), GPUs."""
-    source = f"workload.{name}"
-    tokens: Floats | None
-    if listed is not None:
-        listed = listed.drawn(open_stream, source, horizon)
-        arrival, service, tokens, gpus = listed.arrival, listed.service_hours, listed.tokens_millions, listed.gpus
-        if job_class.hours_per_million is not None:
-            service = np.where(np.isnan(service), tokens * job_class.hours_per_million, service)
-    else:
-        arrival = arrivals(job_class.arrivals, open_stream, f"{source}/arrivals", horizon)
-        if job_class.sizes is not None:
-            service, tokens, gpus = _from_rows(job_class, job_class.sizes, open_stream, source, len(arrival))
-        else:
-            service, tokens, gpus = _from_laws(job_class, open_stream, source, len(arrival))
-    if job_class.setup_hours > 0:
-        service = service + job_class.setup_hours
-    if job_class.noise_cv > 0:
-        service = service * lognormal(open_stream(f"{source}/noise"), job_class.noise_cv, len(service))
-    return arrival, service, tokens, gpus
+def _from_list(
+    job_class: JobClass, listed: Listed, opens: Sequence[Open], source: str, horizon: int
+) -> tuple[Ticks, Ticks, Drawn]:
+    """Take jobs that are listed, or drawn from a list: arrivals (ticks), how many in each replication, their sizes."""
+    each = [listed.drawn(open_stream, source, horizon) for open_stream in opens]
+    arrival, service, tokens, gpus = (
+        np.concatenate([getattr(jobs, column) for jobs in each])
+        for column in ("arrival", "service_hours", "tokens_millions", "gpus")
+    )
+    if job_class.hours_per_million is not None:
+        service = np.where(np.isnan(service), tokens * job_class.hours_per_million, service)
+    return arrival, np.array([len(jobs.arrival) for jobs in each]), (service, tokens, gpus)
 
 
 def _whole_class(
     scenario: Scenario, number: int, name: str, seed: int, replications: Sequence[int], listed: Listed | None
 ) -> tuple[Ticks, Paths]:
-    """Draw one class in all replications: the replication of each of its jobs, and the jobs."""
-    job_class = scenario.tunes[name]
-    horizon = tick(scenario.horizon_hours)
-    drawn = [_drawn(name, job_class, listed, partial(stream, seed, r), horizon) for r in replications]
-    lengths = [len(arrival) for arrival, *_ in drawn]
-    count = sum(lengths)
-    tokens = [each for _, _, each, _ in drawn if each is not None]
+    """Draw one class in all replications: how many jobs each has, and the jobs."""
+    job_class, source, horizon = scenario.tunes[name], f"workload.{name}", tick(scenario.horizon_hours)
+    opens = [partial(stream, seed, replication) for replication in replications]
+    if listed is not None:
+        arrival, counts, sizes = _from_list(job_class, listed, opens, source, horizon)
+    else:
+        arrival, counts = all_arrivals(job_class.arrivals, opens, f"{source}/arrivals", horizon)
+        if job_class.sizes is not None:
+            sizes = _from_rows(job_class, job_class.sizes, opens, source, counts)
+        else:
+            sizes = _from_laws(job_class, opens, source, counts)
+    service, tokens, gpus = sizes
+    if job_class.setup_hours > 0:
+        service = service + job_class.setup_hours
+    if job_class.noise_cv > 0:
+        service = service * lognormals(opens, f"{source}/noise", job_class.noise_cv, counts)
+    count = len(arrival)
     jobs = Paths(
-        offsets=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        arrival=np.concatenate([arrival for arrival, *_ in drawn]),
-        service=to_ticks(np.concatenate([service for _, service, *_ in drawn])),
-        gpus=np.concatenate([gpus for *_, gpus in drawn]),
+        offsets=np.concatenate(([0], np.cumsum(counts))),
+        arrival=arrival,
+        service=to_ticks(service),
+        gpus=gpus,
         priority=np.full(count, job_class.priority),
         job_class=np.full(count, number),
-        tokens=np.concatenate(tokens) if tokens else np.full(count, np.nan),
+        tokens=np.full(count, np.nan) if tokens is None else tokens,
     )
-    return np.repeat(np.arange(len(drawn)), lengths), jobs
+    return counts, jobs
 
 
 def sample(scenario: Scenario, seed: int, replications: Sequence[int], listed: dict[str, Listed]) -> Paths:
@@ -114,7 +115,8 @@ def sample(scenario: Scenario, seed: int, replications: Sequence[int], listed: d
         return classes[0][1]
     columns = ("arrival", "service", "gpus", "priority", "job_class", "tokens")
     merged = {column: np.concatenate([getattr(jobs, column) for _, jobs in classes]) for column in columns}
-    order = np.lexsort((merged["arrival"], np.concatenate([replication for replication, _ in classes])))
+    replication = [np.repeat(np.arange(len(replications)), counts) for counts, _ in classes]
+    order = np.lexsort((merged["arrival"], np.concatenate(replication)))
     offsets = np.sum([jobs.offsets for _, jobs in classes], axis=0)
     return Paths(offsets, **{column: values[order] for column, values in merged.items()})
 

@@ -42,15 +42,19 @@ def _add(
     low: Floats,
     high: Floats,
 ) -> int:
-    """Put values from ``begin`` on into bins; stop at the first whose page is missing, and tell where that is."""
+    """Put values from ``begin`` on into bins; stop at the first whose page is missing, and tell where that is.
+
+    Places are unsigned: one that might be negative would be looked at each time, and took half of the time.
+    """
+    bits_of_place, mask = np.uint64(_PAGE_BITS), np.uint64(_PAGE - 1)
     for r in range(len(offsets) - 1):
         mine = counts[((first + r) >> shift) - base]
-        for j in range(max(begin, offsets[r]), offsets[r + 1]):
-            b, value = _bin(bits[j]), values[j]
-            page = page_of[b >> _PAGE_BITS]
+        for j in range(np.uint64(max(begin, offsets[r])), np.uint64(offsets[r + 1])):
+            b, value = np.uint64(_bin(bits[j])), values[j]
+            page = page_of[b >> bits_of_place]
             if page < 0:
-                return j
-            at = (page << _PAGE_BITS) + (b & (_PAGE - 1))
+                return np.int64(j)
+            at = np.uint64(page << _PAGE_BITS) + (b & mask)
             mine[at] += 1
             if value < low[at]:
                 low[at] = value

@@ -60,8 +60,9 @@ def _use(
     for r in range(len(offsets) - 1):
         for w in range(windows):
             loose[r, w] = held[w]
-        window = 0
-        for j in range(offsets[r], offsets[r + 1]):
+        window, mine = 0, lines[r]
+        given, on_held, on_hired, beside, paid_hired, hires, at_api = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for j in range(np.uint64(offsets[r]), np.uint64(offsets[r + 1])):
             counted = arrival[j] >= opens
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
                 window += 1
@@ -69,10 +70,10 @@ def _use(
             if outcome[j] == HELD or outcome[j] == HIRED:
                 since, until = max(start[j], opens), min(end[j], closes)
                 ticks = float(gpus[j]) * max(0, until - since)
-                allocated[r] += ticks
+                given += ticks
                 if outcome[j] == HELD:
                     own = ticks / TICKS_PER_HOUR * held_rate
-                    lines[r, HELD_USED] += own
+                    on_held += own
                     if counted:  # its use leaves the idle money of the windows in which it ran
                         at = window
                         while since < until:
@@ -82,16 +83,16 @@ def _use(
                             loose[r, at] -= float(gpus[j]) * (stop - since) / TICKS_PER_HOUR * held_rate
                             since = stop
                 else:
-                    nodes = (gpus[j] + node_gpus - 1) // node_gpus
+                    nodes = 1 if gpus[j] <= node_gpus else (gpus[j] + node_gpus - 1) // node_gpus
                     billed = max((end[j] - start[j] + step - 1) // step * step, minimum)
                     paid = float(nodes * node_gpus) * max(0, min(start[j] + billed, closes) - since)
                     own = ticks / TICKS_PER_HOUR * hired_rate
                     idle = (paid - ticks) / TICKS_PER_HOUR * hired_rate
-                    lines[r, hired_line] += own
-                    lines[r, idle_line] += idle
-                    hired_paid[r] += paid
+                    on_hired += own
+                    beside += idle
+                    paid_hired += paid
                     if start[j] >= opens:
-                        memo[r, HIRES] += nodes
+                        hires += nodes
                     if counted:  # the rest of its node and the rounding are the job's own doing
                         rest[j] = idle
                     else:
@@ -100,15 +101,17 @@ def _use(
                 own = per_job + per_service * (service[j] / TICKS_PER_HOUR)
                 if per_million > 0:
                     own += per_million * tokens[j]
-                lines[r, API_LINE] += own
+                at_api += own
                 if not counted:
                     loose[r, window] += own
             elif counted and outcome[j] == NOT_STARTED:
                 own = settle
-                lines[r, PENALTIES] += own
+                mine[PENALTIES] += own
             if counted:
                 attributed[j] = own
                 weight[j] = 1.0 if rule == EQUALLY else ticks
+        mine[HELD_USED], mine[hired_line], mine[idle_line], mine[API_LINE] = on_held, on_hired, beside, at_api
+        allocated[r], hired_paid[r], memo[r, HIRES] = given, paid_hired, hires
 
 
 def use_of_nodes(prices: Tariff, fleet: Fleet, paths: Paths, rows: Rows, edges: Ticks, rule: str) -> Use:

@@ -162,14 +162,17 @@ def weigh(offsets: Ticks, arrival: Ticks, edges: Ticks, weight: Floats, weights:
     """
     windows = len(edges) - 1
     for r in range(len(offsets) - 1):
-        window = 0
-        for j in range(offsets[r], offsets[r + 1]):
+        window, sum_, counted = 0, weights[r, 0], jobs[r]
+        for j in range(np.uint64(offsets[r]), np.uint64(offsets[r + 1])):
             if arrival[j] < edges[0]:
                 continue
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
+                weights[r, window] = sum_
                 window += 1
-            weights[r, window] += weight[j]
-            jobs[r] += 1
+                sum_ = weights[r, window]
+            sum_ += weight[j]
+            counted += 1
+        weights[r, window], jobs[r] = sum_, counted
 
 
 @kernel
@@ -203,7 +206,7 @@ def _load(
     windows = len(edges) - 1
     for r in range(len(offsets) - 1):
         window = 0
-        for j in range(offsets[r], offsets[r + 1]):
+        for j in range(np.uint64(offsets[r]), np.uint64(offsets[r + 1])):
             while window + 1 < windows and arrival[j] >= edges[window + 1]:
                 window += 1
             if arrival[j] >= edges[0]:

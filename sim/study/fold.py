@@ -162,11 +162,19 @@ def _fold(
     loaded: Floats,
     used: Ticks,
 ) -> None:
-    """Fold the rows of one class; ``used`` ends as how many values each measure got (waits, held waits, jobs)."""
-    n_waits, n_held, n_jobs = 0, 0, 0
+    """Fold the rows of one class; ``used`` ends as how many values each measure got (waits, held waits, jobs).
+
+    What is added up stays in registers until a replication ends, and what says where is unsigned: an index that might
+    be negative would be looked at each time.
+    """
+    n_waits, n_held, n_jobs = np.uint64(0), np.uint64(0), np.uint64(0)
+    one = np.uint64(1)
     for r in range(len(offsets) - 1):
         in_system, queue = 0.0, 0.0  # ticks as floats: an overloaded year of a million jobs passes 2**63
-        for j in range(offsets[r], offsets[r + 1]):
+        millions, caused, carried, waited, waited_held, stayed = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        jobs_before, waits_before, held_before = n_jobs, n_waits, n_held
+        unfinished, not_started, api = 0, 0, 0
+        for j in range(np.uint64(offsets[r]), np.uint64(offsets[r + 1])):
             if job_class[j] != wanted:
                 continue
             served = outcome[j] != NOT_STARTED
@@ -176,35 +184,40 @@ def _fold(
             in_system += overlap(arrival[j], left, opens, closes)
             if arrival[j] < opens:
                 continue
-            sums[r, _JOBS] += 1
-            sums[r, _TOKENS] += tokens[j]
-            sums[r, _ATTRIBUTED] += attributed[j]
-            sums[r, _FULLY_LOADED] += fully_loaded[j]
+            millions += tokens[j]
+            caused += attributed[j]
+            carried += fully_loaded[j]
             costs[n_jobs], loaded[n_jobs] = attributed[j], fully_loaded[j]
-            n_jobs += 1
+            n_jobs += one
             if not served:
-                sums[r, _NOT_STARTED] += 1
-                sums[r, _UNFINISHED] += 1
+                not_started += 1
+                unfinished += 1
                 continue
             if end[j] > closes:
-                sums[r, _UNFINISHED] += 1
+                unfinished += 1
             wait = (start[j] - arrival[j]) / TICKS_PER_HOUR
             sojourn = (end[j] - arrival[j]) / TICKS_PER_HOUR
-            sums[r, _WAITS] += 1
-            sums[r, _WAIT] += wait
-            sums[r, _SOJOURN] += sojourn
+            waited += wait
+            stayed += sojourn
             waits[n_waits], sojourns[n_waits] = wait, sojourn
-            n_waits += 1
+            n_waits += one
             if outcome[j] == API:
-                sums[r, _API] += 1
-                sums[r, _OVERFLOW] += overflows
+                api += 1
             elif outcome[j] == HELD:
-                sums[r, _WAITS_HELD] += 1
-                sums[r, _WAIT_HELD] += wait
+                waited_held += wait
                 waits_held[n_held] = wait
-                n_held += 1
-        sums[r, _IN_SYSTEM] = in_system / TICKS_PER_HOUR
-        sums[r, _QUEUE] = queue / TICKS_PER_HOUR
+                n_held += one
+        mine = sums[r]
+        mine[_JOBS], mine[_WAITS], mine[_WAITS_HELD] = (
+            n_jobs - jobs_before,
+            n_waits - waits_before,
+            n_held - held_before,
+        )
+        mine[_TOKENS], mine[_ATTRIBUTED], mine[_FULLY_LOADED] = millions, caused, carried
+        mine[_UNFINISHED], mine[_NOT_STARTED] = unfinished, not_started
+        mine[_API], mine[_OVERFLOW] = api, api if overflows else 0
+        mine[_WAIT], mine[_WAIT_HELD], mine[_SOJOURN] = waited, waited_held, stayed
+        mine[_IN_SYSTEM], mine[_QUEUE] = in_system / TICKS_PER_HOUR, queue / TICKS_PER_HOUR
     used[0], used[1], used[2] = n_waits, n_held, n_jobs
 
 

@@ -49,11 +49,11 @@ def _add(
     bits_of_place, mask = np.uint64(_PAGE_BITS), np.uint64(_PAGE - 1)
     for r in range(len(offsets) - 1):
         mine = counts[((first + r) >> shift) - base]
-        for j in range(np.uint64(max(begin, offsets[r])), np.uint64(offsets[r + 1])):
+        for j in range(max(begin, offsets[r]), offsets[r + 1]):
             b, value = np.uint64(_bin(bits[j])), values[j]
             page = page_of[b >> bits_of_place]
             if page < 0:
-                return np.int64(j)
+                return j
             at = np.uint64(page << _PAGE_BITS) + (b & mask)
             mine[at] += 1
             if value < low[at]:

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -67,3 +69,24 @@ def faults(text: str | bytes, tmp_path, settings: dict | None = None) -> list[st
     with pytest.raises(InputError) as error:
         load(tmp_path / "f.yaml", settings)
     return [str(fault).replace(f"{tmp_path}{os.sep}", "") for fault in error.value.faults]
+
+
+def interrupted(*arguments: object) -> tuple[int, str, str]:
+    """Run the command line in a process of its own, and interrupt it at work: exit status, stdout and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sim", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
+    try:
+        time.sleep(5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, out, err

@@ -3,15 +3,10 @@
 import csv
 import io
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from refusals import ROOT, cli, flat, here, refused
+from refusals import ROOT, cli, flat, here, interrupted, refused
 from worlds import ARTICLE
 
 import sim
@@ -233,26 +228,8 @@ def test_help_names_every_verb():
 
 def test_an_interrupt_exits_130_without_a_traceback(article):
     article.write_text(ARTICLE)
-    command = [sys.executable, "-m", "sim", "run", article, "--reps=2000", "--engine=simpy"]
-    own = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command,
-        env=own,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
-    )
-    try:
-        time.sleep(5)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == 130
-    assert out == ""
+    status, out, err = interrupted("run", article, "--reps=2000", "--engine=simpy")
+    assert (status, out) == (130, "")
     assert "interrupted" in err
     assert "Traceback" not in err
 

@@ -1,14 +1,9 @@
 """The command `decide`: what it prints and where, what it writes, what it refuses."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from refusals import ROOT, flat, here, refused
+from refusals import flat, here, interrupted, refused
 from worlds import ARTICLE
 
 _FEW = ("--futures=12", "--reps=2")
@@ -90,22 +85,7 @@ def test_what_decide_refuses(asked, arguments, text):
 
 
 def test_an_interrupted_decision_exits_130(asked, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sim", "decide", asked, "--futures=100000", "--out", tmp_path / "out"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
-    )
-    try:
-        time.sleep(5)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate()
-    assert (process.returncode, out) == (130, "")
+    status, out, err = interrupted("decide", asked, "--futures=100000", "--out", tmp_path / "out")
+    assert (status, out) == (130, "")
     assert "interrupted" in err
     assert not (tmp_path / "out" / "result.json").exists()

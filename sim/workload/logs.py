@@ -13,64 +13,25 @@ from sim.logs import Chunk, gather, open_log, readable, version
 from sim.scenario import InferenceClass, Scenario
 from sim.scenario.inference import RequestLog
 from sim.units import SECONDS_PER_HOUR, Ticks, tick, to_ticks
-from sim.workload.draws import Open
-from sim.workload.resample import Resampling, placed, resampling
+from sim.workload.resample import Replayed, placed, resampling
 
 
 @dataclass(frozen=True)
-class RequestList:
+class RequestList(Replayed):
     """The requests of a class that lists them.
 
     Attributes
     ----------
-    arrival : int64[n]
-        Microseconds, never decreasing; all before the horizon, unless they are drawn from in blocks.
     prompt, output : int64[n]
         Tokens, at least 1 each.
     cached : int64[n], optional
         Tokens of the prompt that a prefix cache held; at most the prompt less 1 are taken. None where the log does not
         tell: then the class's ``cached_share`` counts.
-    dropped : int
-        Requests that were left out because they arrive at the horizon or later.
-    missing : tuple of str
-        Rows that the log has and that were left out, such as failures.
-    resampling : Resampling, optional
-        How those of a replication are drawn; None where they are the same in each.
     """
 
-    arrival: Ticks
     prompt: Ticks
     output: Ticks
     cached: Ticks | None = None
-    dropped: int = 0
-    missing: tuple[str, ...] = ()
-    resampling: Resampling | None = None
-
-    def expected(self, horizon: int) -> float:
-        """Mean number of requests of a replication."""
-        count = len(self.arrival)
-        return float(count) if self.resampling is None else self.resampling.expected(count, horizon)
-
-    def drawn(self, open_stream: Open, source: str, horizon: int) -> "RequestList":
-        """Draw the requests of one replication."""
-        if self.resampling is None:
-            return self
-        arrival, rows = self.resampling.draw(self.arrival, open_stream, source, horizon)
-        return self._rows(rows, arrival)
-
-    def before(self, horizon: int) -> "RequestList":
-        """Leave out what comes too late to be replayed."""
-        if self.resampling is not None and self.resampling.block is not None:
-            return self
-        count = int(np.searchsorted(self.arrival, horizon))
-        return self._rows(np.arange(count), self.arrival[:count], len(self.arrival) - count)
-
-    def _rows(self, rows: Ticks, arrival: Ticks, dropped: int = 0) -> "RequestList":
-        """Take some rows, and when each arrives."""
-        cached = None if self.cached is None else self.cached[rows]
-        return RequestList(
-            arrival, self.prompt[rows], self.output[rows], cached, dropped, self.missing, self.resampling
-        )
 
 
 @lru_cache(maxsize=8)
@@ -100,8 +61,8 @@ def _from_log(scenario: Scenario, trace: RequestLog) -> RequestList:
     chunk, dated, missing = _gathered(file, version(file), trace.as_it_stands)
     rows, arrival = placed(chunk, dated, trace)
     tokens = {name: chunk.columns[name][rows].astype(np.int64) for name in chunk.columns}
-    drawn = resampling(file, trace, arrival)
-    return RequestList(arrival, tokens["prompt"], tokens["output"], tokens.get("cached"), 0, missing, drawn)
+    columns = (tokens["prompt"], tokens["output"], tokens.get("cached"))
+    return RequestList(arrival, *columns, missing=missing, resampling=resampling(file, trace, arrival))
 
 
 def _from_rows(requests: InferenceClass) -> RequestList:

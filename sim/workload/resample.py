@@ -4,8 +4,9 @@ Rows are moved whole, so the sizes of a job stay together; within a block, so do
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -102,6 +103,54 @@ class Resampling:
         every = np.concatenate(instants)
         order = np.argsort(every, kind="stable")
         return every[order], np.concatenate(rows)[order]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a log lists, a row each: as it was, or drawn anew for each replication.
+
+    Attributes
+    ----------
+    arrival : int64[n]
+        Ticks, never decreasing; all before the horizon, unless they are drawn from in blocks. Whatever else is an array
+        is a column too.
+    dropped : int
+        Rows that were left out because they arrive at the horizon or later.
+    missing : tuple of str
+        Rows that the log has and that were left out, such as failures.
+    resampling : Resampling, optional
+        How those of a replication are drawn; None where they are the same in each.
+    """
+
+    arrival: Ticks
+    dropped: int = field(default=0, kw_only=True)
+    missing: tuple[str, ...] = field(default=(), kw_only=True)
+    resampling: Resampling | None = field(default=None, kw_only=True)
+
+    def expected(self, horizon: int) -> float:
+        """Mean number of rows of a replication."""
+        count = len(self.arrival)
+        return float(count) if self.resampling is None else self.resampling.expected(count, horizon)
+
+    def drawn(self, open_stream: Open, source: str, horizon: int) -> Self:
+        """Draw the rows of one replication."""
+        if self.resampling is None:
+            return self
+        arrival, rows = self.resampling.draw(self.arrival, open_stream, source, horizon)
+        return replace(self._taken(rows), arrival=arrival, dropped=0)
+
+    def before(self, horizon: int) -> Self:
+        """Leave out what comes too late to be replayed."""
+        if self.resampling is not None and self.resampling.block is not None:
+            return self
+        count = int(np.searchsorted(self.arrival, horizon))
+        return replace(self._taken(np.arange(count)), dropped=len(self.arrival) - count)
+
+    def _taken(self, rows: Ticks) -> Self:
+        """Take some rows of every column."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        columns: dict[str, Any] = {name: each[rows] for name, each in named.items() if isinstance(each, np.ndarray)}
+        return replace(self, **columns)
 
 
 def placed(chunk: Chunk, dated: bool, trace: Logged) -> tuple[Ticks, Ticks]:

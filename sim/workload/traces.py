@@ -11,61 +11,24 @@ from sim.logs import Chunk, Form, gather, open_log, readable, version
 from sim.scenario import JobClass, Scenario, misfit_gpus
 from sim.scenario.work import Trace
 from sim.units import Floats, Ticks, tick, to_ticks
-from sim.workload.draws import Open
-from sim.workload.resample import Resampling, placed, resampling
+from sim.workload.resample import Replayed, placed, resampling
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Replayed):
     """The jobs of a class that lists them.
 
     Attributes
     ----------
-    arrival : int64[n]
-        Ticks, never decreasing; all before the horizon, unless they are drawn from in blocks.
     service_hours, tokens_millions : float64[n]
         NaN where not stated.
     gpus : int64[n]
         GPUs needed at once.
-    dropped : int
-        Jobs that were left out because they arrive at the horizon or later.
-    missing : tuple of str
-        Rows that the log has and that were left out, such as failures.
-    resampling : Resampling, optional
-        How those of a replication are drawn; None where they are the same in each.
     """
 
-    arrival: Ticks
     service_hours: Floats
     tokens_millions: Floats
     gpus: Ticks
-    dropped: int = 0
-    missing: tuple[str, ...] = ()
-    resampling: Resampling | None = None
-
-    def expected(self, horizon: int) -> float:
-        """Mean number of jobs of a replication."""
-        count = len(self.arrival)
-        return float(count) if self.resampling is None else self.resampling.expected(count, horizon)
-
-    def drawn(self, open_stream: Open, source: str, horizon: int) -> "Listed":
-        """Draw the jobs of one replication."""
-        if self.resampling is None:
-            return self
-        arrival, rows = self.resampling.draw(self.arrival, open_stream, source, horizon)
-        return self._rows(rows, arrival)
-
-    def before(self, horizon: int) -> "Listed":
-        """Leave out what comes too late to be replayed."""
-        if self.resampling is not None and self.resampling.block is not None:
-            return self
-        count = int(np.searchsorted(self.arrival, horizon))
-        return self._rows(np.arange(count), self.arrival[:count], len(self.arrival) - count)
-
-    def _rows(self, rows: Ticks, arrival: Ticks, dropped: int = 0) -> "Listed":
-        """Take some rows, and when each arrives."""
-        sizes = (self.service_hours[rows], self.tokens_millions[rows], self.gpus[rows])
-        return Listed(arrival, *sizes, dropped, self.missing, self.resampling)
 
 
 def _form(trace: Trace) -> Form | str:

@@ -284,12 +284,12 @@ def test_without_workers_it_waits_and_says_so_and_without_its_scheduler_it_stops
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
 def test_memory_that_was_freed_is_kept_by_a_worker():
     script = (
-        "import numpy as np; from resource import getrusage; from sim.cluster.farm import _keep_memory\n"
+        "import numpy as np; from resource import getrusage; from sim.memory import keep_freed\n"
         "def pages():\n"
         "    before = getrusage(0).ru_minflt\n"
         "    for _ in range(50): np.ones(100_000)\n"
         "    return getrusage(0).ru_minflt - before\n"
-        "first = pages(); _keep_memory(); pages(); print(first, pages())\n"
+        "first = pages(); keep_freed(); pages(); print(first, pages())\n"
     )
     own = {"PYTHONPATH": str(farms.ROOT), "MALLOC_TRIM_THRESHOLD_": "65536"}  # as Dask sets it
     told = subprocess.run([sys.executable, "-c", script], env=os.environ | own, capture_output=True, check=True)

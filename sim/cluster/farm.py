@@ -3,7 +3,6 @@
 The scheduler sees bytes alone and needs no fleetecon; the workers do.
 """
 
-import ctypes
 import hashlib
 import pickle  # what travels between this process and its workers; never what lies in a folder
 import queue
@@ -12,12 +11,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from sim.cluster.alike import difference, made_by
 from sim.cluster.join import CONNECT, FLAG, WAIT, Client, Tell, check, counted, threads_of
 from sim.faults import Failure, FleetError, HaltedError, InputError
+from sim.memory import keep_freed
 
 Future = Any
 """``distributed.Future``; see ``Client``."""
@@ -27,7 +26,6 @@ _RETRIES = 2  # of a unit that raised: its machine may have been short of memory
 _IN_FLIGHT = 2  # tasks a thread: one at work, one at hand
 _LOOK = 2.0  # seconds between two looks at who is there
 _MOST_TOGETHER = 200  # units in a task
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, in malloc.h
 _WARM = 120.0  # seconds at most that the first compilation is waited for
 
 
@@ -74,25 +72,11 @@ def _plainly(work: Work, unit: Any) -> Any:
     return work(unit)
 
 
-@cache
-def _keep_memory() -> bool:
-    """Let the C library keep freed memory, as it does in any process: Dask's own setting for workers forbids it.
-
-    Setting MALLOC_TRIM_THRESHOLD_ also fixes the size from which arrays are given back to the system at once, at 128
-    kB: every array then costs its pages anew, and all work takes twice the time. Both sizes are set to what they grow
-    to by themselves.
-    """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt"):
-        return False  # not glibc
-    return bool(library.mallopt(_MMAP_THRESHOLD, 32 << 20) and library.mallopt(_TRIM_THRESHOLD, 64 << 20))
-
-
 def _work(attempt: Attempt, work: Work, units: list[_T], driver: dict[str, str]) -> list[tuple[Any, float]]:
     """Do some units on a worker, and say how long each took; a worker that came late is checked here."""
     if told := difference(driver, made_by()):
         raise InputError.one(FLAG, f"a worker that came later has {told}")
-    _keep_memory()
+    keep_freed()  # Dask's own setting for workers forbids it
     done = []
     for unit in units:
         begun = time.perf_counter()

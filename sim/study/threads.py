@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sim.faults import Failure, FleetError
+from sim.memory import keep_freed
 
 Progress = Callable[[int, int], None]
 _Task = TypeVar("_Task")
@@ -61,6 +62,7 @@ def _enter(left: threading.Event) -> None:
 @contextmanager
 def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
     """Open a pool of threads that is left at once when the work is interrupted."""
+    keep_freed()
     left = threading.Event()
     executor = ThreadPoolExecutor(threads(jobs), initializer=_enter, initargs=(left,))
     try:

@@ -164,6 +164,11 @@ class TestMemory:
         jobs = sum(outcome.total("jobs").sum() for outcome in study.outcomes.values())
         assert of_memory[0]["memory"]["fine-tunes"]["3 years"]["jobs"] == pytest.approx(jobs)
 
+    def test_bytes_a_job_do_not_hang_on_how_many_there_are(self):
+        few, many = memory.memory_per_job(3), memory.memory_per_job(12)
+        assert few == pytest.approx(many, rel=0.1)
+        assert 50 < many < 1000
+
     def test_the_long_requests_of_the_real_sizes_are_streamed(self, tmp_path):
         file = tmp_path / "long.yaml"
         for count in (*Work().streamed, *Work.quick().streamed):

@@ -65,13 +65,19 @@ def served(result: dict[str, Any]) -> float:
     return float(result["replications"] * sum(each["jobs"]["value"] for each in classes))
 
 
-def memory_per_job(reps: int) -> float:
-    """Bytes that Python and numpy hold at the peak of a whole way, for each job of one path (all plans together)."""
+def memory_per_job(years: int) -> float:
+    """Bytes that Python and numpy hold at the peak of one long replication, for each of its jobs, 3 plans together.
+
+    The fine-tunes of a replication are held at once, however many replications there are.
+    """
+    long = tunes().model_copy(update={"horizon_days": 365.0 * years})
+    whole_way(tunes(), 1)  # load, compile
     tracemalloc.start()
-    _, jobs = whole_way(tunes(), reps)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / (jobs / 3)
+    try:
+        _, jobs = whole_way(long, 1)
+        return tracemalloc.get_traced_memory()[1] / (jobs / len(long.plans))
+    finally:
+        tracemalloc.stop()
 
 
 def text(told: dict[str, Any]) -> str:
@@ -92,5 +98,5 @@ def text(told: dict[str, Any]) -> str:
                     f"{row['jobs_per_s'] / 1e6:.2f}",
                 ]
             )
-    each = {"bytes a job": f"{told['bytes_per_job']:.0f} at the peak of a whole way, 3 plans together, run at once"}
+    each = {"bytes a job": f"{told['bytes_per_job']:.0f} for each fine-tune of one replication, which are held at once"}
     return page("memory of a run in a process of its own", HEAD, rows, WORDS | each)

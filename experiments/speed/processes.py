@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,11 +55,13 @@ def alone(command: Sequence[str], settings: Mapping[str, str] | None = None) -> 
 
 
 def _serve(pipe: Any) -> None:
-    """Do what comes, and tell the processor time of each."""
-    while (work := pipe.recv()) is not None:
-        began = time.process_time()
-        work()
-        pipe.send(time.process_time() - began)
+    """Do what comes, and tell the processor time of each; an interrupt is for the one who asks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError):  # nobody asks any more
+        while (work := pipe.recv()) is not None:
+            began = time.process_time()
+            work()
+            pipe.send(time.process_time() - began)
 
 
 class Hand:

@@ -19,7 +19,7 @@ from sim.scenario import load
 
 benchmark = script("benchmark")
 
-from speed import dask, first_call, nodes, processes, replicas, rounds, threads, worlds  # noqa: E402
+from speed import dask, first_call, memory, nodes, processes, replicas, rounds, threads, worlds  # noqa: E402
 from speed.machine import in_words, processor  # noqa: E402
 from speed.picture import chart, finding, rounded  # noqa: E402
 from speed.work import Work  # noqa: E402

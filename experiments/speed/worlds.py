@@ -1,5 +1,6 @@
-"""The scenarios whose whole way is measured: the article's fine-tunes, and requests of one replica."""
+"""The scenarios whose whole way is measured: the article's fine-tunes, and requests of one replica; read once."""
 
+from functools import cache
 from typing import Any
 
 from sim.files import shipped_scenarios
@@ -9,6 +10,7 @@ PER_SECOND = 14.0  # of the streamed requests: a replica near what it can carry
 _PACE = {"base_ms": 12.77, "per_request_ms": 0.013, "per_kv_token_us": 0.07, "per_prefill_token_us": 41.8}
 
 
+@cache
 def tunes() -> Scenario:
     """Take the article at three plans: a year of 6 fine-tunes a day."""
     scenario = load(shipped_scenarios()["article"])
@@ -30,6 +32,7 @@ def _replica(per_second: float, days: float, serve: dict[str, Any]) -> Scenario:
     return build(Tree(values))
 
 
+@cache
 def requests() -> Scenario:
     """Make a scenario of one replica at 5 requests a second, in replications of 72 minutes."""
     return _replica(5, 0.05, _PACE | {"kv_tokens": 400_000})

@@ -8,7 +8,7 @@ import pytest
 from studies import CHAT, HYBRID, RATE, plain
 from worlds import scenario
 
-from sim.study import run
+from sim.study import run, simulate
 from sim.study.gathered import Gathered, packed, unpacked
 from sim.study.outcome import Outcome
 from sim.study.pieces import run_all, run_piece
@@ -95,7 +95,8 @@ def test_packed_and_taken_back(text):
     assert kinds <= {"i", "u", "f"}
 
 
-def test_memory_grows_neither_with_the_jobs_nor_much_with_the_replications():
+def test_memory_grows_neither_with_the_jobs_nor_much_with_the_replications(monkeypatch):
+    monkeypatch.setattr(simulate, "_JOBS_A_PIECE", 30_000)  # little beside the values
     experiment = ready()
 
     def left_and_peak(replications: int) -> tuple[int, int]:

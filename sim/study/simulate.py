@@ -57,8 +57,8 @@ ENGINES: dict[str, Engine] = {
 }
 """The product, and the specification it is held to."""
 
-_JOBS_A_PIECE = 60_000  # the more, the less the interpreter has to do; half where there would be fewer than ..
-_PIECES = 8  # .. pieces, which threads share
+_JOBS_A_PIECE = 120_000  # the more, the less the interpreter has to do; down to a quarter of that for ..
+_PIECES = 8  # .. so many pieces, which threads share
 _CELLS_A_PIECE = 1_000_000  # of windows x replications
 _NUMBERS_A_PIECE = 4_000_000  # of hazards
 
@@ -167,7 +167,7 @@ class Experiment:
         hazards = max(each.numbers for each in self.tunings.values())
         hazards += max(0 if each is None else each.numbers for each in self.accounts.values())
         most, of_one = _JOBS_A_PIECE, self.jobs_expected + 1
-        jobs = int(min(most, max(most / 2, of_one * (replications - first) / _PIECES)) / of_one)
+        jobs = int(min(most, max(most / 4, of_one * (replications - first) / _PIECES)) / of_one)
         cells = _CELLS_A_PIECE // len(self.edges)
         step = max(1, min(replications - first, jobs, cells, _NUMBERS_A_PIECE // (hazards + 1)))
         for begin in range(first, replications, step):

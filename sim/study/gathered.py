@@ -36,16 +36,16 @@ class Gathered:
 
     def __init__(self, first: int, replications: int, keep: bool = False) -> None:
         self._first, self._replications, self._keep = first, replications, keep
-        self._lock = Lock()
+        self._locks: dict[str, Lock] = {}  # of each plan: while one thread fills its tables, others fill those of others
         self._parts: dict[int, dict[str, Outcome]] = {}
         self._pooled: dict[tuple[str, str, str], Pooled] = {}
 
     def add(self, numbers: Sequence[int], outcomes: dict[str, Outcome]) -> None:
         """Add what successive replications gave."""
         bare = {name: _bare(outcome) for name, outcome in outcomes.items()}
-        with self._lock:
-            self._parts[numbers[0]] = bare
-            for plan, outcome in outcomes.items():
+        self._parts[numbers[0]] = bare
+        for plan, outcome in outcomes.items():
+            with self._locks.setdefault(plan, Lock()):
                 for name, folded in outcome.classes.items():
                     for measure, values in folded.values.items():
                         mine = self._of((plan, name, measure))

@@ -36,7 +36,7 @@ class Gathered:
 
     def __init__(self, first: int, replications: int, keep: bool = False) -> None:
         self._first, self._replications, self._keep = first, replications, keep
-        self._locks: dict[str, Lock] = {}  # of each plan: while one thread fills its tables, others fill those of others
+        self._locks: dict[str, Lock] = {}  # of plans: their tables are filled side by side
         self._parts: dict[int, dict[str, Outcome]] = {}
         self._pooled: dict[tuple[str, str, str], Pooled] = {}
 

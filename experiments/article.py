@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.catalog import INFERENCE_OFFERS
-from sim.cli.app import guarded
-from sim.estimate import Estimate
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, build, load
-from sim.scenario.tree import Tree
-from sim.tables import as_csv, break_even_text, grid_text, number, with_interval
+from sim.doors.cli.app import guarded
+from sim.ground.catalog import INFERENCE_OFFERS
+from sim.ground.estimate import Estimate
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, build, load
+from sim.ground.scenario.tree import Tree
+from sim.questions.tables import as_csv, break_even_text, grid_text, number, with_interval
 
 RESERVED, ON_DEMAND, ENGINEER, HOURS = 19.22, 32.7726, 200_000.0, 8760.0
 NODE_USD, YEAR_USD = RESERVED * HOURS, RESERVED * HOURS + ENGINEER

@@ -22,11 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sim.cli.app import guarded
-from sim.cli.kernels import announce
-from sim.cli.terminal import Progress, note, span
-from sim.faults import InputError, nearest
-from sim.files import output_folder, write
+from sim.doors.cli.app import guarded
+from sim.doors.cli.kernels import announce
+from sim.doors.cli.terminal import Progress, note, span
+from sim.ground.faults import InputError, nearest
+from sim.ground.files import output_folder, write
 from speed import dask, first_call, memory, nodes, replicas, threads
 from speed.machine import about, in_words
 from speed.work import Work
@@ -79,7 +79,9 @@ def measured(names: list[str], work: Work) -> dict[str, Any]:
 
 def draw(told: dict[str, Any], folder: Path) -> None:
     """Draw what can be drawn."""
-    from sim import charts  # here, for each process that is begun reads this file: it comes without in half the time
+    from sim.questions import (
+        charts,  # here, for each process that is begun reads this file: it comes without in half the time
+    )
     from speed.picture import chart
 
     figure = chart(told)

@@ -29,15 +29,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import sim
-from sim import catalog
-from sim.charts.demand import Carried, Late, demand_finding, demand_verdicts, duration, for_good, needed, won
-from sim.cli.app import guarded
-from sim.estimate import Estimate, jackknife, plain
-from sim.files import output_folder, write
-from sim.scenario import Scenario, Tree, build
-from sim.tables import as_csv, grid_text, number, percent, with_interval
-from sim.units import HOURS_PER_YEAR, SECONDS_PER_HOUR, Floats
-from sim.workload.dispersion import idc
+from sim.doors.cli.app import guarded
+from sim.engine.workload.dispersion import idc
+from sim.ground import catalog
+from sim.ground.estimate import Estimate, jackknife, plain
+from sim.ground.files import output_folder, write
+from sim.ground.scenario import Scenario, Tree, build
+from sim.ground.units import HOURS_PER_YEAR, SECONDS_PER_HOUR, Floats
+from sim.questions.charts.demand import Carried, Late, demand_finding, demand_verdicts, duration, for_good, needed, won
+from sim.questions.tables import as_csv, grid_text, number, percent, with_interval
 
 SEED = 11
 LEVEL_S = 1.0  # assumed: 95 % of the first tokens within a second

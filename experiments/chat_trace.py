@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.cli.app import guarded
-from sim.faults import InputError
-from sim.files import output_folder, write
-from sim.scenario import Tree, build
-from sim.tables import grid_text, number, study_text
+from sim.doors.cli.app import guarded
+from sim.ground.faults import InputError
+from sim.ground.files import output_folder, write
+from sim.ground.scenario import Tree, build
+from sim.questions.tables import grid_text, number, study_text
 
 HERE = Path(__file__).resolve().parent
 APIS = ("groq", "together", "bedrock")

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.catalog import INFERENCE_OFFERS
-from sim.charts import Benchmark
-from sim.cli.app import guarded
-from sim.faults import InputError
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load, read_tree
+from sim.doors.cli.app import guarded
+from sim.ground.catalog import INFERENCE_OFFERS
+from sim.ground.faults import InputError
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load, read_tree
+from sim.questions.charts import Benchmark
+from sim.questions.tables import break_even_text, grid_text, number, sweep_csv, with_interval
 from sim.study.grid import Cell, Grid
-from sim.tables import break_even_text, grid_text, number, sweep_csv, with_interval
 
 HERE = Path(__file__).resolve().parent
 RATE = "workload.chat.arrivals.rate_per_second"

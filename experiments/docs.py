@@ -35,8 +35,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from sim.cli.app import guarded, main
-from sim.faults import InputError
+from sim.doors.cli.app import guarded, main
+from sim.ground.faults import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = "..."

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.charts.frontier import SURE, Frontier
-from sim.charts.words import plan_word
-from sim.cli.app import guarded
-from sim.faults import InputError
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load
-from sim.tables import as_csv, grid_text, with_interval
+from sim.doors.cli.app import guarded
+from sim.ground.faults import InputError
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load
+from sim.questions.charts.frontier import SURE, Frontier
+from sim.questions.charts.words import plan_word
+from sim.questions.tables import as_csv, grid_text, with_interval
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 CV = "workload.tuning.arrivals.cv"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.cli.app import guarded
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, load
+from sim.doors.cli.app import guarded
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, load
 from sim.study import sweep
 from sim.study.threads import threads
 

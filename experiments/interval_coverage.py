@@ -21,10 +21,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammainc, pdtr
 
-from sim.estimate import Estimate, mean, share
-from sim.files import output_folder, write
-from sim.scenario import Scenario, Tree, build
-from sim.search.break_even import break_even
+from sim.ground.estimate import Estimate, mean, share
+from sim.ground.files import output_folder, write
+from sim.ground.scenario import Scenario, Tree, build
+from sim.questions.search.break_even import break_even
+from sim.questions.tables import as_csv, grid_text, number
 from sim.study.fold import Fold
 from sim.study.outcome import Outcome
 from sim.study.pieces import run_all
@@ -33,7 +34,6 @@ from sim.study.result import result
 from sim.study.simulate import Experiment
 from sim.study.steady import bins_of, lengthened, means, of_blocks, warm_ups
 from sim.study.threads import threads
-from sim.tables import as_csv, grid_text, number
 
 CONFIDENCE, SEED = 0.95, 20261123
 OF_MEANS, OF_PERCENTILES, AT_LEAST, MUST_FAIL = (0.93, 0.97), (0.92, 0.98), (0.92, 1.0), (0.0, 0.5)

@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim import catalog
-from sim.charts.nights import Meeting, Way, nights_finding, runs_beside_serving
-from sim.charts.words import provenance
-from sim.cli.app import guarded
-from sim.estimate import Estimate, ratio
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load, with_settings
+from sim.doors.cli.app import guarded
+from sim.ground import catalog
+from sim.ground.estimate import Estimate, ratio
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load, with_settings
+from sim.ground.units import Floats
+from sim.questions.charts.nights import Meeting, Way, nights_finding, runs_beside_serving
+from sim.questions.charts.words import provenance
+from sim.questions.tables import as_csv, break_even_text, grid_text, number, percent, with_interval
 from sim.study import run
 from sim.study.grid import Cell, Grid
-from sim.tables import as_csv, break_even_text, grid_text, number, percent, with_interval
-from sim.units import Floats
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 RATES = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0)

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.charts.pooling import Adapters, Crowd
-from sim.cli.app import guarded
-from sim.estimate import Estimate, ratio
-from sim.faults import InputError
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load
-from sim.tables import as_csv, grid_text, number, with_interval
+from sim.doors.cli.app import guarded
+from sim.ground.estimate import Estimate, ratio
+from sim.ground.faults import InputError
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load
+from sim.questions.charts.pooling import Adapters, Crowd
+from sim.questions.tables import as_csv, grid_text, number, with_interval
 
 CROWDS = (1, 2, 4, 8, 16, 32, 64)
 RUNS_A_DAY, HOURS_A_RUN = 12.0, 2.0  # the article: 2 h a run, so 12 a day on a node that never idles

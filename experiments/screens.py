@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sim.cli.app import guarded
-from sim.files import output_folder, shipped_scenarios, write
-from sim.live.engine import RealEngine
-from sim.live.routes import Routes
-from sim.live.server import LiveServer
-from sim.live.shelf import Shelf
-from sim.report import gather, report
-from sim.scenario import load
+from sim.doors.cli.app import guarded
+from sim.doors.live.engine import RealEngine
+from sim.doors.live.routes import Routes
+from sim.doors.live.server import LiveServer
+from sim.doors.live.shelf import Shelf
+from sim.doors.report import gather, report
+from sim.ground.files import output_folder, shipped_scenarios, write
+from sim.ground.scenario import load
 
 NAME = "article"
 WIDTH, HEIGHT = 1280, 900

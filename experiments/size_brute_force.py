@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.cli.app import guarded
-from sim.files import output_folder, write
-from sim.scenario import Scenario, Tree, build
-from sim.search.cells import Bench
-from sim.search.choices import Point
-from sim.search.levels import levels
+from sim.doors.cli.app import guarded
+from sim.ground.files import output_folder, write
+from sim.ground.scenario import Scenario, Tree, build
+from sim.questions.search.cells import Bench
+from sim.questions.search.choices import Point
+from sim.questions.search.levels import levels
+from sim.questions.tables import as_csv, grid_text, number, percent
 from sim.study.threads import mapper, pool
-from sim.tables import as_csv, grid_text, number, percent
 
 JOBS, REQUESTS = 1000, 2500  # of a replication, about
 PATIENCE = (0.25, 0.5, 1, 2, 4, 8, 16)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.charts.promises import Promise, Promises, promises
-from sim.charts.words import usd
-from sim.cli.app import guarded
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load
-from sim.tables import as_csv, grid_text, number, percent, with_interval
+from sim.doors.cli.app import guarded
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load
+from sim.questions.charts.promises import Promise, Promises, promises
+from sim.questions.charts.words import usd
+from sim.questions.tables import as_csv, grid_text, number, percent, with_interval
 
 HOURS_A_MONTH = 730.0
 WAITS, TTFTS = (1.0, 2.0, 4.0, 8.0, 12.0, 24.0), (0.5, 1.0, 2.0, 5.0)

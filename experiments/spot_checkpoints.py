@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.charts.checkpoints import Saving, cost_by_interval, saving_finding, span
-from sim.charts.words import around, provenance
-from sim.cli.app import guarded
-from sim.estimate import Estimate, jackknife
-from sim.faults import InputError
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, Tree, as_values, build, load, with_settings
+from sim.doors.cli.app import guarded
+from sim.ground.estimate import Estimate, jackknife
+from sim.ground.faults import InputError
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, Tree, as_values, build, load, with_settings
+from sim.ground.units import Floats
+from sim.questions.charts.checkpoints import Saving, cost_by_interval, saving_finding, span
+from sim.questions.charts.words import around, provenance
+from sim.questions.tables import as_csv, grid_text, number, percent, with_interval
 from sim.study import run
 from sim.study.elastic import best_interval_h
 from sim.study.grid import Cell
-from sim.tables import as_csv, grid_text, number, percent, with_interval
-from sim.units import Floats
 
 HERE = Path(__file__).resolve().parent
 LIFETIMES_H = (2.0, 10.0, 50.0)

@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from sim.cli.app import guarded
-from sim.demo import demo
-from sim.files import output_folder
+from sim.doors.cli.app import guarded
+from sim.doors.demo import demo
+from sim.ground.files import output_folder
 
 
 def main() -> None:

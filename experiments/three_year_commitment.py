@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.charts.fan import Fan, Happening
-from sim.charts.regret import Regret
-from sim.cli.app import guarded
-from sim.decision import Decided, decide, decide_at
-from sim.decision.pictures import tornado_of
-from sim.estimate import Estimate
-from sim.files import output_folder, shipped, write
-from sim.scenario import load
+from sim.doors.cli.app import guarded
+from sim.ground.estimate import Estimate
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import load
+from sim.questions.charts.fan import Fan, Happening
+from sim.questions.charts.regret import Regret
+from sim.questions.decision import Decided, decide, decide_at
+from sim.questions.decision.pictures import tornado_of
+from sim.questions.tables import decision_text, decisions_text
+from sim.questions.tables.matters import matters_text
 from sim.study import as_json
-from sim.tables import decision_text, decisions_text
-from sim.tables.matters import matters_text
 
 NEW_MODEL = "decision.events.new_model.probability"
 MEASURED = ("three_years", "api")

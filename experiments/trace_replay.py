@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 import sim
-from sim.cli.app import guarded
-from sim.files import output_folder, write
-from sim.scenario import build
-from sim.scenario.tree import Tree
-from sim.tables import as_csv, study_text
+from sim.doors.cli.app import guarded
+from sim.ground.files import output_folder, write
+from sim.ground.scenario import build
+from sim.ground.scenario.tree import Tree
+from sim.questions.tables import as_csv, study_text
 
 HERE = Path(__file__).resolve().parent
 SMALL = HERE / "traces" / "small_lab.csv"

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import sim
-from sim.charts import Move
-from sim.charts.words import plain
-from sim.cli.app import guarded
-from sim.estimate import Estimate
-from sim.files import output_folder, shipped, write
-from sim.scenario import Scenario, load
-from sim.search import Compared
-from sim.tables import as_csv, frontier_table, grid_text, with_interval
+from sim.doors.cli.app import guarded
+from sim.ground.estimate import Estimate
+from sim.ground.files import output_folder, shipped, write
+from sim.ground.scenario import Scenario, load
+from sim.questions.charts import Move
+from sim.questions.charts.words import plain
+from sim.questions.search import Compared
+from sim.questions.tables import as_csv, frontier_table, grid_text, with_interval
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 PRICE = "plans.api.api.usd_per_million_tokens"

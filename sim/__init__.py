@@ -3,19 +3,20 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sim.ground import __version__ as __version__
+
 if TYPE_CHECKING:
-    from sim import charts
-    from sim.decision import Decided, decide
-    from sim.decision.matters import Mattered, matters
-    from sim.faults import FleetError, InputError
-    from sim.scenario import Scenario, load
-    from sim.search.break_even import BreakEven, break_even
-    from sim.search.frontier import Frontier, frontier
-    from sim.search.sizing import Sized, size
-    from sim.search.turning import Turn, turning_points
+    from sim.ground.faults import FleetError, InputError
+    from sim.ground.scenario import Scenario, load
+    from sim.questions import charts
+    from sim.questions.decision import Decided, decide
+    from sim.questions.decision.matters import Mattered, matters
+    from sim.questions.search.break_even import BreakEven, break_even
+    from sim.questions.search.frontier import Frontier, frontier
+    from sim.questions.search.sizing import Sized, size
+    from sim.questions.search.turning import Turn, turning_points
     from sim.study import Goal, Grid, Study, run, run_until, sweep
 
-__version__ = "0.1.0"
 __all__ = [
     "BreakEven",
     "Decided",
@@ -44,22 +45,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BreakEven": "sim.search",
-    "FleetError": "sim.faults",
-    "Frontier": "sim.search",
-    "InputError": "sim.faults",
-    "Scenario": "sim.scenario",
-    "break_even": "sim.search",
-    "frontier": "sim.search",
-    "Sized": "sim.search",
-    "load": "sim.scenario",
-    "size": "sim.search",
-    "Turn": "sim.search",
-    "turning_points": "sim.search",
-    "Decided": "sim.decision",
-    "decide": "sim.decision",
-    "Mattered": "sim.decision.matters",
-    "matters": "sim.decision.matters",
+    "BreakEven": "sim.questions.search",
+    "FleetError": "sim.ground.faults",
+    "Frontier": "sim.questions.search",
+    "InputError": "sim.ground.faults",
+    "Scenario": "sim.ground.scenario",
+    "break_even": "sim.questions.search",
+    "frontier": "sim.questions.search",
+    "Sized": "sim.questions.search",
+    "load": "sim.ground.scenario",
+    "size": "sim.questions.search",
+    "Turn": "sim.questions.search",
+    "turning_points": "sim.questions.search",
+    "Decided": "sim.questions.decision",
+    "decide": "sim.questions.decision",
+    "Mattered": "sim.questions.decision.matters",
+    "matters": "sim.questions.decision.matters",
     "Goal": "sim.study",
     "Grid": "sim.study",
     "Study": "sim.study",
@@ -71,7 +72,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "charts":
-        return import_module("sim.charts")
+        return import_module("sim.questions.charts")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'sim' has no attribute {name!r}")

@@ -1,5 +1,5 @@
 """``python -m sim`` is the command ``fleetecon``."""
 
-from sim.cli import main
+from sim.doors.cli import main
 
 main()

@@ -1,6 +1,6 @@
 """Files of theory cases for the tests of `verify`."""
 
-from sim.verify.cases import read_cases
+from sim.questions.verify.cases import read_cases
 
 CASE = """
 - id: two_gpus

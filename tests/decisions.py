@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from worlds import ARTICLE, scenario
 
-from sim.decision.outcomes import Outcomes
-from sim.decision.result import result
-from sim.scenario import Scenario
-from sim.units import Floats
+from sim.ground.scenario import Scenario
+from sim.ground.units import Floats
+from sim.questions.decision.outcomes import Outcomes
+from sim.questions.decision.result import result
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 UNCERTAIN = {RATE: {"p10": 4, "p90": 12, "source": "our logs"}, "decision.budget_usd": 50}

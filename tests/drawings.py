@@ -3,9 +3,9 @@
 import numpy as np
 from worlds import ARTICLE
 
-from sim.estimate import Estimate
-from sim.scenario import build
-from sim.scenario.tree import Tree, read_text
+from sim.ground.estimate import Estimate
+from sim.ground.scenario import build
+from sim.ground.scenario.tree import Tree, read_text
 
 NODE = {"instance": "p4d.24xlarge", "rate": "reserved_1y"}
 OFFER = {"offer": "openai_2023_08"}

@@ -3,7 +3,7 @@
 import pytest
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 HELD = {"instance": "p4d.24xlarge", "rate": "reserved_1y", "nodes": 2}
 HIRED = {"instance": "p4d.24xlarge", "rate": "on_demand"}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sim.jobs import Fleet, Hazards, Hiring, Recovery, Rows
-from sim.units import NEVER, tick, to_hours, to_ticks
+from sim.ground.jobs import Fleet, Hazards, Hiring, Recovery, Rows
+from sim.ground.units import NEVER, tick, to_hours, to_ticks
 
 
 def hiring(maximum=NEVER, after=0.0, idle_release=0.0, retry=0.5, binding=False) -> Hiring:

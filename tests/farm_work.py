@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from worlds import ARTICLE, scenario
 
-from sim.workload.hazards import hazards
+from sim.engine.workload.hazards import hazards
 
 HELD = {"instance": "p4d.24xlarge", "rate": "reserved_1y", "nodes": 2}
 HIRED = {"instance": "p4d.24xlarge", "rate": "on_demand"}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 def steps(at: int | None, sign: int, times: int) -> "itertools.count[int]":
     """Count the steps by which anything becomes lasting; at one of them send this process a signal."""
-    from sim import files, store
+    from sim.ground import files, store
 
     seen = itertools.count()
 
@@ -73,7 +73,7 @@ def counted(log: str, broken: str | None) -> None:
 
 def become(arguments, log, errors, ask) -> None:
     """Run the command line in this process, which is a copy, and end it."""
-    from sim.cli import main
+    from sim.doors.cli import main
 
     out = os.open(f"{errors}.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     err = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -125,7 +125,7 @@ def copied(ask: dict) -> dict:
 
 def warm(arguments: list[str]) -> None:
     """Run a command line in this process, so that all that copies need is imported and compiled."""
-    from sim.cli import main
+    from sim.doors.cli import main
 
     sys.argv = ["fleetecon", *arguments]
     with (
@@ -139,8 +139,8 @@ def warm(arguments: list[str]) -> None:
 
 def drawn_quickly() -> None:
     """Write a word in place of a picture: it takes a second to draw one, and it is the writing that counts here."""
-    from sim import charts
-    from sim.files import write
+    from sim.ground.files import write
+    from sim.questions import charts
 
     charts.cost_distribution = str
     charts.save = lambda figure, out, name: write(out / f"{name}.svg", "picture")

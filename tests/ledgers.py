@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.jobs import HELD
-from sim.money import LINES, MEMO, Tariff, TokenTariff
-from sim.requests import RequestRows, Requests
-from sim.units import to_ticks
+from sim.engine.money import LINES, MEMO, Tariff, TokenTariff
+from sim.ground.jobs import HELD
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.units import to_ticks
 
 _NOTHING = Tariff(0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
 

@@ -6,10 +6,10 @@ import threading
 import time
 from pathlib import Path
 
-from sim.faults import InputError
-from sim.live.routes import Routes
-from sim.live.server import LiveServer
-from sim.live.shelf import Shelf
+from sim.doors.live.routes import Routes
+from sim.doors.live.server import LiveServer
+from sim.doors.live.shelf import Shelf
+from sim.ground.faults import InputError
 
 NODE, STAFF, TOKENS, HOURS = 19.22, 200_000.0, 1e6, 2.0
 FIRST = 8

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.faults import InputError
-from sim.logs import gather, open_log
+from sim.ground.faults import InputError
+from sim.ground.logs import gather, open_log
 
 NAMES = {"arrival": "t", "prompt": "p", "output": "o"}
 

@@ -16,7 +16,7 @@ def faulty(old: str, new: str):
     source = Path(plain_serving.__file__).read_text()
     assert source.count(old) == 1
     source = source.replace(old, new).replace(
-        "from sim.compiled import kernel", "def kernel(function): return function"
+        "from sim.ground.compiled import kernel", "def kernel(function): return function"
     )
     room: dict = {}
     exec(compile(source, "faulty", "exec"), room)  # noqa: S102 - our own source with one fault

@@ -1,6 +1,6 @@
 """The serving fleet as a plain loop: every iteration of every replica, every running request in each of them.
 
-The witness of the kernel in ``sim.fleet``, written from the rules apart from it and from the SimPy fleet. Replicas do
+The witness of the kernel in ``sim.engine.fleet``, written from the rules, apart from it and SimPy. Replicas do
 not meet between arrivals, so each is brought up to the next arrival on its own; one that stands at a boundary at just
 that instant forms its iteration afterwards. Where nodes come and go, all are brought up to their next step likewise.
 
@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.compiled import kernel
-from sim.hires import ExhaustedError, Hires
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.requests import RequestRows
-from sim.units import FINE, NEVER
+from sim.ground.compiled import kernel
+from sim.ground.hires import ExhaustedError, Hires
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import RequestRows
+from sim.ground.units import FINE, NEVER
 
 NOBODY = -1
 IDLE = NEVER + 1

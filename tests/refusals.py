@@ -12,9 +12,9 @@ from unittest import mock
 
 import pytest
 
-from sim.cli import main
-from sim.faults import InputError
-from sim.scenario import load
+from sim.doors.cli import main
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
 
 ROOT = Path(__file__).parents[1]
 

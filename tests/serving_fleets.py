@@ -6,10 +6,10 @@ import numpy as np
 import plain_serving
 import pytest
 
-from sim import reference
-from sim.fleet import replicas as kernel
-from sim.requests import NO_ADAPTER, Replicas, Requests
-from sim.units import FINE
+from sim.engine import reference
+from sim.engine.fleet import replicas as kernel
+from sim.ground.requests import NO_ADAPTER, Replicas, Requests
+from sim.ground.units import FINE
 
 SECOND = 1_000_000
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.fleet.stream import RequestStream, Told
-from sim.requests import COLUMNS, ApiTimes, RequestRows, Requests
+from sim.engine.fleet.stream import RequestStream, Told
+from sim.ground.requests import COLUMNS, ApiTimes, RequestRows, Requests
 
 ROWS = ("start", "first_token", "end", "replica", "outcome", "preempted", "gpu_time")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sim.money import LINES
+from sim.engine.money import LINES
 from sim.study import as_json
 
 RATE = "workload.tuning.arrivals.rate_per_day"

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import examples
 
-from sim import account, fleet, reference
-from sim.account import (
+from sim.engine import fleet, reference
+from sim.engine.fleet.api import uniform
+from sim.ground import account
+from sim.ground.account import (
     ANSWERED,
     BROKEN,
     BY_UNITS,
@@ -24,9 +26,8 @@ from sim.account import (
     Bucket,
     Calls,
 )
-from sim.fleet.api import uniform
-from sim.units import NEVER
-from sim.verify import api_worlds
+from sim.ground.units import NEVER
+from sim.questions.verify import api_worlds
 
 S = 1_000_000
 ALWAYS = (0,)
@@ -288,7 +289,7 @@ def faulty(old: str, new: str):
     source = Path(fleet.api.__file__).read_text()
     assert source.count(old) == 1
     source = source.replace(old, new).replace(
-        "from sim.compiled import inlined, kernel", "inlined = kernel = lambda function: function"
+        "from sim.ground.compiled import inlined, kernel", "inlined = kernel = lambda function: function"
     )
     room: dict = {}
     exec(compile(source, "faulty", "exec"), room)  # noqa: S102 - our own source with one fault

@@ -6,12 +6,12 @@ from refusals import faults
 from studies import plain
 from worlds import scenario
 
+from sim.engine.workload import api_chance
+from sim.questions.tables import study_text
+from sim.questions.verify.samples import METERED
+from sim.questions.verify.samples import scenario as sample
 from sim.study import run
 from sim.study.simulate import Experiment
-from sim.tables import study_text
-from sim.verify.samples import METERED
-from sim.verify.samples import scenario as sample
-from sim.workload import api_chance
 
 LISTED = """\
 name: listed

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from arrival_laws import CLIENT, CUT, RATE, RING, STAYS, law, size
 
-from sim.scenario.chains import visits
-from sim.scenario.laws import law_mean
-from sim.units import tick, to_hours
-from sim.workload.arrivals import arrivals
-from sim.workload.dispersion import idc
-from sim.workload.draws import Draws
-from sim.workload.states import residual, states
-from sim.workload.streams import stream
+from sim.engine.workload.arrivals import arrivals
+from sim.engine.workload.dispersion import idc
+from sim.engine.workload.draws import Draws
+from sim.engine.workload.states import residual, states
+from sim.engine.workload.streams import stream
+from sim.ground.scenario.chains import visits
+from sim.ground.scenario.laws import law_mean
+from sim.ground.units import tick, to_hours
 
 # States
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import ARTICLE, examples, scenario
 
-from sim.faults import InputError
-from sim.scenario.pattern import cumulated
+from sim.engine.workload.arrivals import _time_change, arrivals
+from sim.engine.workload.states import states
+from sim.engine.workload.streams import stream
+from sim.ground.faults import InputError
+from sim.ground.scenario.pattern import cumulated
+from sim.ground.units import tick, to_hours
 from sim.study import run
 from sim.study.simulate import Experiment
-from sim.units import tick, to_hours
-from sim.workload.arrivals import _time_change, arrivals
-from sim.workload.states import states
-from sim.workload.streams import stream
 
 WEEK = 168.0
 SHOP = [0] * 8 + [1, 2, 4, 4, 3, 3, 4, 4, 3, 2, 1] + [0] * 5

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from serving_fleets import ENGINES, SECOND, arriving, fleet, served, table
 
-from sim import reference
-from sim.fleet import replicas as kernel
-from sim.hires import ExhaustedError
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.requests import ApiTimes, Scaling, by_adapter
-from sim.units import FINE, NEVER
+from sim.engine import reference
+from sim.engine.fleet import replicas as kernel
+from sim.ground.hires import ExhaustedError
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import ApiTimes, Scaling, by_adapter
+from sim.ground.units import FINE, NEVER
 
 
 def scaled(nodes=1, edges=(0, 30), cool_down=0, tick=1, schedule=None, per_node=1, minimum=0, target=1, **rules):

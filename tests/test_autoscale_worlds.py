@@ -8,12 +8,12 @@ import plain_serving
 import pytest
 from plain_faults import WITNESSED, faulty
 
-from sim import reference
-from sim.fleet import replicas as kernel
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.requests import Scaling
-from sim.units import NEVER
-from sim.verify.serving_worlds import differences, scaled_world, world
+from sim.engine import reference
+from sim.engine.fleet import replicas as kernel
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import Scaling
+from sim.ground.units import NEVER
+from sim.questions.verify.serving_worlds import differences, scaled_world, world
 
 
 @pytest.fixture(scope="module")

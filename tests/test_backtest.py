@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 from refusals import flat, here, refused
 
-from sim.backtest import read_invoice
-from sim.backtest.lines import unit_of
-from sim.faults import InputError
+from sim.ground.faults import InputError
+from sim.questions.backtest import read_invoice
+from sim.questions.backtest.lines import unit_of
 
 MONTH = """\
 name: month

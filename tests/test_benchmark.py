@@ -14,8 +14,8 @@ from drawings import texts, title
 from scripts import script
 
 import sim
-from sim.faults import HaltedError, InputError
-from sim.scenario import load
+from sim.ground.faults import HaltedError, InputError
+from sim.ground.scenario import load
 
 benchmark = script("benchmark")
 
@@ -117,7 +117,8 @@ class TestNodes:
     def test_all_serve_the_same_queue(self):
         """Waits of plain Python and of SimPy's manual are those of the kernel."""
         fleet_, paths, terms = nodes.mm8(3_000)
-        rows = sim.fleet.serve(replace(fleet_, horizon=2 * fleet_.horizon), paths, terms)  # to the end of the last
+        longer = replace(fleet_, horizon=2 * fleet_.horizon)  # to the end of the last
+        rows = sim.engine.fleet.serve(longer, paths, terms)
         waits = (rows.start - paths.arrival).mean() / 3.6e9
         told = [(each / 3.6e9).tolist() for each in (paths.arrival, paths.service)]
         assert nodes.plain_python(*told) == pytest.approx(waits, rel=1e-9)
@@ -160,7 +161,7 @@ class TestMemory:
             assert large["jobs"] / small["jobs"] == pytest.approx(3, rel=0.15)
 
     def test_jobs_are_those_that_were_served(self, of_memory):
-        study = sim.run(load(sim.files.shipped_scenarios()["article"]), 3, seed=1)
+        study = sim.run(load(sim.ground.files.shipped_scenarios()["article"]), 3, seed=1)
         jobs = sum(outcome.total("jobs").sum() for outcome in study.outcomes.values())
         assert of_memory[0]["memory"]["fine-tunes"]["3 years"]["jobs"] == pytest.approx(jobs)
 

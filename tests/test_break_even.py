@@ -10,9 +10,9 @@ from test_theory import ORACLES
 from worlds import scenario
 
 import sim
-from sim.estimate import Estimate
-from sim.scenario import Tree, build
-from sim.search.pairs import TIE
+from sim.ground.estimate import Estimate
+from sim.ground.scenario import Tree, build
+from sim.questions.search.pairs import TIE
 
 PRICE, NODES = "plans.api.api.usd_per_job", "plans.node.held.n.nodes"
 NODE = {"held": {"n": {"gpus": 8, "usd_per_node_h": 0.4, "nodes": 1}}}
@@ -149,7 +149,7 @@ def test_requests_by_the_second_and_the_reference_engine():
 
 
 def text(found) -> str:
-    from sim.tables import break_even_table
+    from sim.questions.tables import break_even_table
 
     return break_even_table(found.result)
 
@@ -278,6 +278,6 @@ def test_uncertain_numbers_stand_at_their_central_values_and_that_is_said():
 
 
 def _values(ready):
-    from sim.scenario import as_values
+    from sim.ground.scenario import as_values
 
     return as_values(ready)

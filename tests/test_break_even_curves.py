@@ -8,11 +8,11 @@ import pytest
 from scipy.special import stdtrit
 from worlds import scenario
 
-from sim.estimate import mean
-from sim.search.crossing import Pair, Rules
-from sim.search.difference import Gap
-from sim.search.pairs import compare
-from sim.search.span import Span
+from sim.ground.estimate import mean
+from sim.questions.search.crossing import Pair, Rules
+from sim.questions.search.difference import Gap
+from sim.questions.search.pairs import compare
+from sim.questions.search.span import Span
 
 
 class Curve:

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import scenario
 
-from sim.decision.cash import PARTS, flows
-from sim.decision.futures import Future
-from sim.decision.holdings import nodes_by_month
-from sim.decision.worlds import Months
-from sim.money import LINES
-from sim.scenario.decision import PRICE_KINDS, Decision
+from sim.engine.money import LINES
+from sim.ground.scenario.decision import PRICE_KINDS, Decision
+from sim.questions.decision.cash import PARTS, flows
+from sim.questions.decision.futures import Future
+from sim.questions.decision.holdings import nodes_by_month
+from sim.questions.decision.worlds import Months
 
 MONTHS, R = 24, 3
 HOURS = 730.0

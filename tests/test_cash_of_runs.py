@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import sim
-from sim.decision.cash import flows
-from sim.decision.futures import central
-from sim.decision.worlds import world
-from sim.scenario import Scenario, load
+from sim.ground.scenario import Scenario, load
+from sim.questions.decision.cash import flows
+from sim.questions.decision.futures import central
+from sim.questions.decision.worlds import world
 
 SCENARIOS = Path(__file__).parents[1] / "experiments" / "scenarios"
 SHIPPED = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))

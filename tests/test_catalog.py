@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from sim import catalog
-from sim.catalog import (
+from sim.ground import catalog
+from sim.ground.catalog import (
     ACCELERATORS,
     API_OFFERS,
     BASES,
@@ -24,7 +24,7 @@ from sim.catalog import (
     node_price,
     unit_price,
 )
-from sim.profile import EFFICIENCIES, Efficiency, Profile, from_physics
+from sim.ground.profile import EFFICIENCIES, Efficiency, Profile, from_physics
 
 OFFERS = [*API_OFFERS.values(), *INFERENCE_OFFERS.values()]
 OF_THINGS = (ACCELERATORS, INSTANCES, MODELS, SERVERS, SITE_COSTS, BATCH_TIERS)

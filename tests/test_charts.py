@@ -8,11 +8,11 @@ import pytest
 from drawings import ROWS, line, texts, title, world
 from studies import RATE
 
-from sim import charts
-from sim.charts import words
-from sim.faults import InputError
-from sim.scenario import as_values, build
-from sim.scenario.tree import Tree
+from sim.ground.faults import InputError
+from sim.ground.scenario import as_values, build
+from sim.ground.scenario.tree import Tree
+from sim.questions import charts
+from sim.questions.charts import words
 from sim.study import run
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from drawings import line, texts, title
 
-from sim import charts
-from sim.charts import Chance, Fan, Happening, Place, Regret, Swing
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
+from sim.questions import charts
+from sim.questions.charts import Chance, Fan, Happening, Place, Regret, Swing
 
 MONTHS, FUTURES = 12, 101
 RAMP = np.linspace(0, 1, FUTURES)[:, None]

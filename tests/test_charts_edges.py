@@ -5,9 +5,9 @@ import pytest
 from drawings import NODE, OFFER, texts, title, world
 from studies import RATE
 
-from sim import charts
-from sim.scenario import as_values, build
-from sim.scenario.tree import Tree
+from sim.ground.scenario import as_values, build
+from sim.ground.scenario.tree import Tree
+from sim.questions import charts
 from sim.study import run, sweep
 
 

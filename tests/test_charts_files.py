@@ -6,8 +6,8 @@ import pytest
 from drawings import ROWS
 from PIL import Image
 
-from sim import charts
-from sim.charts import style
+from sim.questions import charts
+from sim.questions.charts import style
 
 
 def test_saved_files_are_the_same_each_time(chart_grid, tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from sim.charts import place, style, words
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
+from sim.questions.charts import place, style, words
 
 
 def test_a_long_name_is_broken_once():

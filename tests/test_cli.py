@@ -10,7 +10,7 @@ from refusals import ROOT, cli, flat, here, interrupted, refused
 from worlds import ARTICLE
 
 import sim
-from sim.scenario.schema import schema
+from sim.ground.scenario.schema import schema
 
 RATE = "workload.tuning.arrivals.rate_per_day"
 SMALL = ARTICLE.replace("365", "30")

@@ -20,8 +20,8 @@ from refusals import cli, here
 from studies import RATE
 from worlds import scenario
 
-from sim.cluster import Cluster, alike, farm, join, joined
-from sim.faults import Failure, HaltedError, InputError
+from sim.ground.cluster import Cluster, alike, farm, join, joined
+from sim.ground.faults import Failure, HaltedError, InputError
 from sim.study import as_json, run, sweep
 from sim.study.clustered import clustered
 from sim.study.units import Means
@@ -250,7 +250,7 @@ def test_a_worker_without_this_program_is_refused(file, told, tmp_path, monkeypa
 
 def test_a_driver_that_is_killed_leaves_the_cluster_to_the_next(file, client, told, tmp_path):
     script = (
-        "import sys; from farm_work import Piece, done; from sim.cluster import Cluster, joined\n"
+        "import sys; from farm_work import Piece, done; from sim.ground.cluster import Cluster, joined\n"
         "with joined(sys.argv[1], print) as client:\n"
         "    for _ in Cluster(client, print)(done, [Piece(f'plain {k}', 0.3) for k in range(100)]):\n"
         "        print('one', flush=True)\n"
@@ -284,7 +284,7 @@ def test_without_workers_it_waits_and_says_so_and_without_its_scheduler_it_stops
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is not glibc")
 def test_memory_that_was_freed_is_kept_by_a_worker():
     script = (
-        "import numpy as np; from resource import getrusage; from sim.memory import keep_freed\n"
+        "import numpy as np; from resource import getrusage; from sim.ground.memory import keep_freed\n"
         "def pages():\n"
         "    before = getrusage(0).ru_minflt\n"
         "    for _ in range(50): np.ones(100_000)\n"

@@ -8,11 +8,11 @@ import pytest
 from refusals import refused
 from studies import RATE
 
-from sim.cli.app import status_of
-from sim.cli.keeping import Asked, keeping
-from sim.cluster import alike, join, joined
-from sim.faults import Fault, HaltedError, InputError
-from sim.scenario import load
+from sim.doors.cli.app import status_of
+from sim.doors.cli.keeping import Asked, keeping
+from sim.ground.cluster import alike, join, joined
+from sim.ground.faults import Fault, HaltedError, InputError
+from sim.ground.scenario import load
 
 HAVE = importlib.util.find_spec("distributed") is not None
 

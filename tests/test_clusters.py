@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sim.estimate import (
+from sim.ground.estimate import (
     Estimate,
     Lacking,
     clustered_mean,
@@ -18,7 +18,7 @@ from sim.estimate import (
     share,
     share_between,
 )
-from sim.units import Floats
+from sim.ground.units import Floats
 
 _REPETITIONS = 2000
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.estimate import ratio
+from sim.ground.estimate import ratio
 from sim.study import run
 from sim.study.pieces import run_piece
 from sim.study.simulate import Experiment

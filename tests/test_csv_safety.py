@@ -8,8 +8,8 @@ import pytest
 from refusals import ROOT
 from worlds import scenario
 
+from sim.questions.tables import as_csv, study_csv
 from sim.study import run
-from sim.tables import as_csv, study_csv
 
 QUOTED = {
     "=1+1": "'=1+1",
@@ -80,4 +80,4 @@ def test_one_function_writes_csv():
     files = [*(ROOT / "sim").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]
     writers = {"writer", "DictWriter", "to_csv"}
     found = {file.relative_to(ROOT).as_posix() for file in files if writers & set(calls(file))}
-    assert found == {"sim/tables/rows.py"}
+    assert found == {"sim/questions/tables/rows.py"}

@@ -11,11 +11,11 @@ from scipy.stats import norm
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.decision import decide, decide_at
-from sim.decision.study import one_future
-from sim.faults import InputError
+from sim.ground.faults import InputError
+from sim.questions.decision import decide, decide_at
+from sim.questions.decision.study import one_future
+from sim.questions.tables import decisions_csv, decisions_text
 from sim.study import as_json
-from sim.tables import decisions_csv, decisions_text
 
 _JOBS = 729  # a year of 8,760 h, a job every 12 h, the first after 12 h: the last comes with the end of the clock
 _API, _RESERVED, _YEAR = 8.0, 19.22, 8760.0
@@ -133,7 +133,7 @@ def test_a_refusal_in_a_future_names_it_and_its_values(monkeypatch):
     def refuse(*_):
         raise InputError.one("world.csv", "cannot be read")
 
-    monkeypatch.setattr("sim.decision.study.world", refuse)
+    monkeypatch.setattr("sim.questions.decision.study.world", refuse)
     text = r"article: future 0 \(plans.api.api.usd_per_million_tokens=[\d.]+\): cannot be: world.csv: cannot be read"
     with pytest.raises(InputError, match=text):
         decide(_world(**_UNSURE_PRICE), futures=1, replications=1, jobs=1)

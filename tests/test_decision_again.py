@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.decision import decide
+from sim.questions.decision import decide
 from sim.study import run
 
 MONTHS, HOURS, GAP = 30, 730.0, 7.0

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sim.decision import decide
-from sim.decision.matters import matters
-from sim.scenario import build
-from sim.scenario.tree import Tree, read_text
+from sim.ground.scenario import build
+from sim.ground.scenario.tree import Tree, read_text
+from sim.questions.decision import decide
+from sim.questions.decision.matters import matters
 
 # Ten months of 730 h with a run a day, all paths alike. The node costs 3,650 USD whatever comes; the API 4, 8 or 20 USD
 # a run.

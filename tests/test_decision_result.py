@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from decisions import LATE, RATE, alternating, asked, outcomes, told
 
-from sim.decision.result import result
-from sim.estimate import Lacking, share
+from sim.ground.estimate import Lacking, share
+from sim.questions.decision.result import result
+from sim.questions.tables import decision_csv, decision_text, decision_verdict
 from sim.study import as_json
-from sim.tables import decision_csv, decision_text, decision_verdict
 
 TOP = [
     "schema",

@@ -4,11 +4,11 @@ import pytest
 from refusals import flat, here
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.scenario import Tree, build, resolved_yaml, with_settings
-from sim.scenario.decision import Strategy
-from sim.scenario.decision_misfits import completed, whole_months
-from sim.scenario.tree import read_text
+from sim.ground.faults import InputError
+from sim.ground.scenario import Tree, build, resolved_yaml, with_settings
+from sim.ground.scenario.decision import Strategy
+from sim.ground.scenario.decision_misfits import completed, whole_months
+from sim.ground.scenario.tree import read_text
 
 THREE_YEARS = ARTICLE.replace("horizon_days: 365", "horizon_days: 1095")
 HELD = "plans.reserved.held.p4d"

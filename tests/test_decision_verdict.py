@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sim.decision.regret import cheapest, expected_regret, late_regret, probability_cheapest, regret, regret_where
-from sim.decision.verdict import dearer, judge, rankable
-from sim.estimate import Lacking
-from sim.units import Floats
+from sim.ground.estimate import Lacking
+from sim.ground.units import Floats
+from sim.questions.decision.regret import (
+    cheapest,
+    expected_regret,
+    late_regret,
+    probability_cheapest,
+    regret,
+    regret_where,
+)
+from sim.questions.decision.verdict import dearer, judge, rankable
 
 _REPETITIONS = 2000
 

@@ -6,18 +6,18 @@ from functools import partial
 import numpy as np
 import pytest
 
-from sim.demand.choose import choose
-from sim.demand.findings import hill, tail_of
-from sim.demand.hours import best_pattern, hours_of, pattern_of
-from sim.demand.modulation import Part, fit_parts, idc_of, parts_law
-from sim.demand.processes import built, with_rate
-from sim.demand.sketch import Histogram, Rows, Sketch
-from sim.demand.stretch import OperationalTime, Stretch
-from sim.demand.trial import distance, drawn, ks_distance, measure, scales_of, standard
-from sim.demand.windows import SCALES, Windows
-from sim.units import TICKS_PER_HOUR, TICKS_PER_SECOND
-from sim.workload.arrivals import arrivals
-from sim.workload.streams import stream
+from sim.engine.workload.arrivals import arrivals
+from sim.engine.workload.streams import stream
+from sim.ground.units import TICKS_PER_HOUR, TICKS_PER_SECOND
+from sim.questions.demand.choose import choose
+from sim.questions.demand.findings import hill, tail_of
+from sim.questions.demand.hours import best_pattern, hours_of, pattern_of
+from sim.questions.demand.modulation import Part, fit_parts, idc_of, parts_law
+from sim.questions.demand.processes import built, with_rate
+from sim.questions.demand.sketch import Histogram, Rows, Sketch
+from sim.questions.demand.stretch import OperationalTime, Stretch
+from sim.questions.demand.trial import distance, drawn, ks_distance, measure, scales_of, standard
+from sim.questions.demand.windows import SCALES, Windows
 
 MONDAY = 1_715_000_000 // 604_800 * 604_800 + 4 * 86_400  # 1970 began on a Thursday
 FEW = 400_000

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from refusals import flat, here
 
-from sim.demand import Told, learn, slug
-from sim.demand.rates import fit_rates, read_rates
-from sim.faults import InputError
-from sim.scenario import load
+from sim.engine.workload import listed_requests, sample_requests
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
+from sim.questions.demand import Told, learn, slug
+from sim.questions.demand.rates import fit_rates, read_rates
 from sim.study import run
-from sim.workload import listed_requests, sample_requests
 
 FEW = 200_000
 START = np.datetime64("2024-05-06T08:00:00")

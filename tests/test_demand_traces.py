@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from sim.demand import Told, learn
-from sim.demand.trial import ARRIVALS
-from sim.demand.windows import FEWEST_WINDOWS, JUDGED, NO_WINDOWS, Windows
-from sim.fit.validate import data_folder
-from sim.scenario import load
-from sim.units import TICKS_PER_HOUR, TICKS_PER_SECOND, tick
-from sim.workload import listed_jobs, listed_requests, sample, sample_requests
+from sim.engine.workload import listed_jobs, listed_requests, sample, sample_requests
+from sim.ground.scenario import load
+from sim.ground.units import TICKS_PER_HOUR, TICKS_PER_SECOND, tick
+from sim.questions.demand import Told, learn
+from sim.questions.demand.trial import ARRIVALS
+from sim.questions.demand.windows import FEWEST_WINDOWS, JUDGED, NO_WINDOWS, Windows
+from sim.questions.fit.validate import data_folder
 
 DATA = data_folder()
 FEW = 400_000

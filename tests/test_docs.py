@@ -12,9 +12,9 @@ from refusals import ROOT
 from ruamel.yaml import YAML
 from scripts import script
 
-from sim.cli import app
-from sim.faults import InputError
-from sim.scenario.schema import schema
+from sim.doors.cli import app
+from sim.ground.faults import InputError
+from sim.ground.scenario.schema import schema
 
 docs = script("docs")
 PAGES = docs.pages()

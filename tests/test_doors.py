@@ -7,8 +7,8 @@ import pytest
 from studies import RATE
 from worlds import scenario
 
-from sim.faults import InputError
-from sim.money import LINES
+from sim.engine.money import LINES
+from sim.ground.faults import InputError
 from sim.study import as_json, draw_seed, run, threads
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from arrival_laws import law, size
 
-from sim.units import TICKS_PER_HOUR
-from sim.workload import arrivals
-from sim.workload.draws import Draws, drawn, lognormal, lognormals
-from sim.workload.streams import stream
+from sim.engine.workload import arrivals
+from sim.engine.workload.draws import Draws, drawn, lognormal, lognormals
+from sim.engine.workload.streams import stream
+from sim.ground.units import TICKS_PER_HOUR
 
 HORIZON = 1000 * TICKS_PER_HOUR
 OPENS = [partial(stream, 7, replication) for replication in (0, 3, 4, 9)]

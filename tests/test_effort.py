@@ -6,16 +6,16 @@ import pytest
 from test_turning import WORLD
 from worlds import scenario
 
-from sim.files import shipped
-from sim.report import arrival_rate, gather, report
-from sim.report import swept as report_swept
-from sim.report.swept import replications, to_sweep
-from sim.scenario import load
-from sim.scenario.levers import levers
-from sim.search.break_even import break_even
-from sim.search.effort import SHARES, Effort, beginning, first_share, shortened
-from sim.search.moving import MONEY
-from sim.search.turning import turning_points
+from sim.doors.report import arrival_rate, gather, report
+from sim.doors.report import swept as report_swept
+from sim.doors.report.swept import replications, to_sweep
+from sim.ground.files import shipped
+from sim.ground.scenario import load
+from sim.ground.scenario.levers import levers
+from sim.questions.search.break_even import break_even
+from sim.questions.search.effort import SHARES, Effort, beginning, first_share, shortened
+from sim.questions.search.moving import MONEY
+from sim.questions.search.turning import turning_points
 from sim.study import run
 
 SHIPPED = [path for path in shipped("scenarios").iterdir() if path.suffix == ".yaml"]

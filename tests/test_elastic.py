@@ -8,10 +8,10 @@ import pytest
 from elastic_tables import elastic, happens, hires, hiring, recovery, stints
 from worlds import API, HELD, HIRED, jobs, table, terms
 
-from sim import fleet as kernel
-from sim import reference
-from sim.hires import ExhaustedError
-from sim.units import NEVER, tick
+from sim.engine import fleet as kernel
+from sim.engine import reference
+from sim.ground.hires import ExhaustedError
+from sim.ground.units import NEVER, tick
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 

@@ -7,11 +7,11 @@ import pytest
 from elastic_tables import hiring, recovery
 from worlds import API, HELD, HIRED, scenario
 
-from sim import fleet as kernel
-from sim.jobs import Fleet, Recovery
+from sim.engine import fleet as kernel
+from sim.ground.jobs import Fleet, Recovery
+from sim.ground.units import NEVER, tick
+from sim.questions.verify import elastic_worlds
 from sim.study.simulate import Experiment
-from sim.units import NEVER, tick
-from sim.verify import elastic_worlds
 
 # What one plan must have in common with another
 

@@ -4,7 +4,7 @@ import pytest
 from elastic_plans import API, HELD, HIRED, SCALE, SERVE, SHIFTS, refusals, world
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 
 @pytest.mark.parametrize(

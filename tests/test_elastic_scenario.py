@@ -9,10 +9,10 @@ from full import BAD_NUMBERS, numbers_of, with_value
 from refusals import ROOT
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.scenario import Plan, build, load, resolved_yaml
-from sim.scenario.tree import Tree
-from sim.units import tick
+from sim.ground.faults import InputError
+from sim.ground.scenario import Plan, build, load, resolved_yaml
+from sim.ground.scenario.tree import Tree
+from sim.ground.units import tick
 
 SPOT = {"instance": "p4d.24xlarge", "rate": "spot"}
 EXPONENTIAL = {"law": "exponential", "mean": 2}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sim.estimate import (
+from sim.ground.estimate import (
     Estimate,
     deviation,
     jackknife,
@@ -18,7 +18,7 @@ from sim.estimate import (
     replications_needed,
     share,
 )
-from sim.estimate.interval import plain
+from sim.ground.estimate.interval import plain
 
 NONE = Estimate(None)
 PROBABILITIES = np.array([0.05, 0.5, 0.9, 0.95, 0.99])

@@ -10,10 +10,10 @@ from matplotlib.patches import Rectangle
 from scripts import script
 
 import sim
-from sim.charts import demand
-from sim.charts.demand import Carried, Late, cheaper, for_good, needed, won
-from sim.estimate import Estimate
-from sim.workload.dispersion import idc
+from sim.engine.workload.dispersion import idc
+from sim.ground.estimate import Estimate
+from sim.questions.charts import demand
+from sim.questions.charts.demand import Carried, Late, cheaper, for_good, needed, won
 
 
 @pytest.fixture(scope="module")

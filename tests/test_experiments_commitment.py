@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scripts import EXPERIMENTS, script
 
-from sim.decision import decide
-from sim.scenario import load
+from sim.ground.scenario import load
+from sim.questions.decision import decide
 
 FILE = EXPERIMENTS / "scenarios" / "commitment.yaml"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scripts import script
 
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
 from sim.study import run, run_until
 from sim.study.precise import Goal
 from sim.study.simulate import Experiment

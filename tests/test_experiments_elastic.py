@@ -10,9 +10,9 @@ from drawings import line, texts, title
 from scripts import EXPERIMENTS, script
 
 import sim
-from sim.charts import checkpoints, nights
-from sim.estimate import Estimate
-from sim.scenario import load
+from sim.ground.estimate import Estimate
+from sim.ground.scenario import load
+from sim.questions.charts import checkpoints, nights
 
 FORMS = ("csv", "json", "png", "svg", "txt")
 LOG = (

@@ -6,8 +6,8 @@ import pytest
 from drawings import texts, title
 from scripts import script
 
-from sim.charts import Move, flips
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
+from sim.questions.charts import Move, flips
 
 HELD, STAFF, API = 19.22 * 8760, 200_000, 8.0
 

@@ -12,10 +12,10 @@ from matplotlib.text import Text
 from scripts import script
 
 import sim
-from sim.charts import Adapters, Crowd, words
-from sim.charts.frontier import SURE, Frontier
-from sim.estimate import Estimate
-from sim.faults import InputError
+from sim.ground.estimate import Estimate
+from sim.ground.faults import InputError
+from sim.questions.charts import Adapters, Crowd, words
+from sim.questions.charts.frontier import SURE, Frontier
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from scripts import script
 
 import sim
-from sim.charts import Benchmark
-from sim.faults import InputError
+from sim.ground.faults import InputError
+from sim.questions.charts import Benchmark
 
 HEAD = "config,rps,c_eff_per_mtok,tpot_p50_ms,ttft_p50_ms,ttft_p90_ms,ttft_p99_ms"
 

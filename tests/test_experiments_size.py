@@ -7,7 +7,7 @@ import pytest
 from drawings import texts, title
 from scripts import script
 
-from sim.charts.promises import Promise, Promises, promises
+from sim.questions.charts.promises import Promise, Promises, promises
 
 ROW = [Promise(1, 9, 900.0, True), Promise(4, 7, 700.0, False), Promise(24, 7, 700.0, True)]
 

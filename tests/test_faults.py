@@ -12,7 +12,7 @@ from studies import RATE
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 
 def test_b02_a_wrong_key_names_the_nearest(article_file):

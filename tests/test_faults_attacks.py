@@ -11,10 +11,10 @@ from refusals import ROOT, cli, faults, here, refused
 from studies import RATE
 from worlds import ARTICLE
 
-from sim.faults import InputError
-from sim.files import made_by
-from sim.scenario import Tree, build
-from sim.store import Store
+from sim.ground.faults import InputError
+from sim.ground.files import made_by
+from sim.ground.scenario import Tree, build
+from sim.ground.store import Store
 
 
 def test_s01_nothing_is_executed(tmp_path):
@@ -49,7 +49,7 @@ def test_s02_no_pickle_is_read_or_written(article_file):
         file.relative_to(ROOT).as_posix() for file in (ROOT / "sim").rglob("*.py") if unsafe.search(file.read_text())
     ]
     # machine code in a folder that only its owner can write, and what travels between a study and its workers
-    assert sorted(users) == ["sim/cluster/farm.py", "sim/kernel_cache.py"]
+    assert sorted(users) == ["sim/ground/cluster/farm.py", "sim/ground/kernel_cache.py"]
 
 
 def test_s02_no_pickle_is_read_from_a_store(article_file):

@@ -15,7 +15,7 @@ from studies import RATE
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 
 def test_b19_a_grid_of_a_thousand_million_cells(article_file):
@@ -88,8 +88,8 @@ def test_f08_an_output_folder_that_cannot_be_written(article_file):
 def test_f08_a_folder_of_somebody_else_is_refused_before_any_work(tmp_path):
     program = """
 import os, sys
-from sim.files import output_folder
-from sim.faults import InputError
+from sim.ground.files import output_folder
+from sim.ground.faults import InputError
 if os.geteuid() == 0:
     os.setuid(65534)
 for folder in sys.argv[1:]:

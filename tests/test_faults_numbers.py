@@ -21,8 +21,8 @@ from test_elastic_scenario import EVERY_ELASTIC_NUMBER
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.faults import InputError
-from sim.scenario import Tree, build
+from sim.ground.faults import InputError
+from sim.ground.scenario import Tree, build
 from sim.study import as_json
 
 FULL = {

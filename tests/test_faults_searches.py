@@ -6,7 +6,7 @@ from studies import RATE
 from worlds import scenario
 
 import sim
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 NODES = "plans.reserved.held.p4d.nodes"
 

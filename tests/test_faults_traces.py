@@ -7,8 +7,8 @@ import pytest
 from refusals import refused
 
 import sim
-from sim.faults import InputError
-from sim.scenario import load
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
 
 TRACE = """\
 name: replay

@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from sim.faults import InputError
-from sim.fit import Options, Terms, fit, fitted_json, fitted_text, kv_us_of, read_table, serve_block, validate
-from sim.fit.replay import poisson_runs, replay, requests_of
-from sim.fit.report import KEYS
-from sim.fit.search import search
-from sim.fit.validate import data_folder
+from sim.ground.faults import InputError
+from sim.questions.fit import Options, Terms, fit, fitted_json, fitted_text, kv_us_of, read_table, serve_block, validate
+from sim.questions.fit.replay import poisson_runs, replay, requests_of
+from sim.questions.fit.report import KEYS
+from sim.questions.fit.search import search
+from sim.questions.fit.validate import data_folder
 
 TRUE = Terms(
     base_ms=6.0,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import API, HELD, HIRED, NOT_STARTED, examples, fleet, jobs, random_worlds, table, terms
 
-from sim import fleet as kernel
-from sim import reference
-from sim.jobs import Paths
+from sim.engine import fleet as kernel
+from sim.engine import reference
+from sim.ground.jobs import Paths
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 

@@ -13,13 +13,13 @@ from studies import RATE, plain
 from worlds import scenario
 
 import sim
-from sim.charts.frontier_curve import curve_finding, frontier_curve, segments
-from sim.estimate import Estimate
-from sim.search.crossing import Crossing
-from sim.search.frontier import branches
-from sim.search.pairs import Compared
-from sim.search.span import Span
-from sim.tables import frontier_csv, frontier_table
+from sim.ground.estimate import Estimate
+from sim.questions.charts.frontier_curve import curve_finding, frontier_curve, segments
+from sim.questions.search.crossing import Crossing
+from sim.questions.search.frontier import branches
+from sim.questions.search.pairs import Compared
+from sim.questions.search.span import Span
+from sim.questions.tables import frontier_csv, frontier_table
 
 PRICE, HOURLY = "plans.api.api.usd_per_job", "plans.node.held.n.usd_per_node_h"
 PLANS = {

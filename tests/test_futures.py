@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import kstest, norm, poisson
 from worlds import ARTICLE, scenario
 
-from sim.decision.futures import at, central, draw
-from sim.faults import InputError
-from sim.scenario import Tree, as_values, build, with_settings
-from sim.scenario.decision import PRICE_KINDS
-from sim.scenario.uncertain import Cases, Spread
+from sim.ground.faults import InputError
+from sim.ground.scenario import Tree, as_values, build, with_settings
+from sim.ground.scenario.decision import PRICE_KINDS
+from sim.ground.scenario.uncertain import Cases, Spread
+from sim.questions.decision.futures import at, central, draw
 
 STAFF, RATE = "plans.reserved.staff.usd_per_year", "workload.tuning.arrivals.rate_per_day"
 WINDOW, HOURS = "allocation.window_days", "workload.tuning.hours_per_million_tokens"
@@ -31,7 +31,7 @@ def world(settings=None, **decision):
 
 def drawn(question, count=MANY, seed=1) -> dict[str, np.ndarray]:
     """Values of many futures, by key; the draws alone, not the scenarios."""
-    from sim.decision.futures import _scores
+    from sim.questions.decision.futures import _scores
 
     scores = [_scores(question, seed, number) for number in range(count)]
     return {key: np.array([law.at(each[key]) for each in scores], float) for key, law in question.uncertain.items()}

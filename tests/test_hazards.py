@@ -7,11 +7,11 @@ import pytest
 from hazardous import EVERYTHING, EXPONENTIAL, FAILING, HELD, HIRED, LOGNORMAL, SPOT, SUPPLY, drawn, same, world
 from worlds import ARTICLE, scenario
 
-from sim.hires import ExhaustedError
-from sim.units import NEVER, TICKS_PER_HOUR, tick, to_hours
-from sim.workload.draws import Draws
-from sim.workload.hazards import MOST_SIZE, Sizes, enlarged, first_sizes, hazards, loads
-from sim.workload.streams import stream
+from sim.engine.workload.draws import Draws
+from sim.engine.workload.hazards import MOST_SIZE, Sizes, enlarged, first_sizes, hazards, loads
+from sim.engine.workload.streams import stream
+from sim.ground.hires import ExhaustedError
+from sim.ground.units import NEVER, TICKS_PER_HOUR, tick, to_hours
 
 
 def test_a_plan_without_hazards_has_none():

@@ -6,9 +6,9 @@ import pytest
 from full import EVERY_SERVING_NUMBER
 from worlds import scenario
 
-from sim.faults import InputError
-from sim.scenario import build, resolved_yaml
-from sim.scenario.tree import Tree
+from sim.ground.faults import InputError
+from sim.ground.scenario import build, resolved_yaml
+from sim.ground.scenario.tree import Tree
 
 WORLD = """\
 name: chat

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sim.decision.information import LEAST_FUTURES, information, partial, perfect
-from sim.estimate import Lacking
-from sim.workload.streams import stream
+from sim.engine.workload.streams import stream
+from sim.ground.estimate import Lacking
+from sim.questions.decision.information import LEAST_FUTURES, information, partial, perfect
 
 
 def unit_normal_loss(gap, slope):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.scenario import load
-from sim.units import tick
-from sim.workload import listed_jobs, sample
+from sim.engine.workload import listed_jobs, sample
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
+from sim.ground.units import tick
 
 # Lists and traces
 

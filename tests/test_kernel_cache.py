@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from sim import kernel_cache, units
-from sim.cli import kernels
+from sim.doors.cli import kernels
+from sim.ground import kernel_cache, units
 
 ROOT = Path(__file__).parents[1]
-TIMES = "from sim.compiled import kernel\nFACTOR = 3\n\n@kernel\ndef times(value):\n    return value * FACTOR\n"
+TIMES = "from sim.ground.compiled import kernel\nFACTOR = 3\n\n@kernel\ndef times(value):\n    return value * FACTOR\n"
 TWICE = """
 import os, sys
-from sim.compiled import kernel
-from sim.compiling import Listener, listeners
+from sim.ground.compiled import kernel
+from sim.ground.compiling import Listener, listeners
 import times as other
 
 times = other.times
@@ -148,10 +148,10 @@ def test_what_others_can_write_is_not_run(world):
 
 
 def test_a_full_disk_and_a_kill_leave_nothing_that_harms(world):
-    full = "import os, sim.kernel_cache as c\ndef full(*a): raise OSError(28, 'full')\nos.replace = full"
+    full = "import os, sim.ground.kernel_cache as c\ndef full(*a): raise OSError(28, 'full')\nos.replace = full"
     assert world.run(FIRST=full) == COMPILED
     assert world.files() == []
-    killed = "import os, sim.kernel_cache as c\nos.replace = lambda *a: os._exit(9)"
+    killed = "import os, sim.ground.kernel_cache as c\nos.replace = lambda *a: os._exit(9)"
     assert world.run(FIRST=killed) == ""
     (left,) = world.files()
     assert left.suffix == ".part"
@@ -190,7 +190,7 @@ def test_old_files_and_folders_go(tmp_path, monkeypatch):
 def test_a_kernel_may_not_read_a_name_through_a_module_of_ours():
     space = {"units": units}
     exec("def reads(value):\n    return value + units.NEVER\n", space)  # noqa: S102 - a kernel as somebody may write it
-    with pytest.raises(TypeError, match=r"not through sim\.units"):
+    with pytest.raises(TypeError, match=r"not through sim\.ground\.units"):
         kernel_cache._function(space["reads"], set())
 
 
@@ -202,7 +202,7 @@ def told(monkeypatch, folder):
     monkeypatch.setattr(kernels, "listeners", heard := [])
     kernels.announce()
     (listener,) = heard
-    listener.begun("sim.workload.draws._exponentials")
+    listener.begun("sim.engine.workload.draws._exponentials")
     assert stream.getvalue() == ""
     for name in sorted(kernels._LONG):
         listener.begun(name)

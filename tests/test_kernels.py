@@ -31,7 +31,7 @@ ON_KERNELS = [
 ]
 OUT_OF_RANGE = """
 import numpy as np
-from sim.compiled import kernel
+from sim.ground.compiled import kernel
 
 @kernel
 def beyond(values, place):

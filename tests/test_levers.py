@@ -7,18 +7,18 @@ import pytest
 from studies import CHAT, RATE
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.files import shipped
-from sim.scenario import as_values, load
-from sim.scenario.levers import levers, moved
-from sim.scenario.levers.names import settled
-from sim.scenario.levers.places import in_place
-from sim.scenario.make import with_values
-from sim.search import break_even
+from sim.engine.workload.arrivals import arrivals
+from sim.engine.workload.streams import stream
+from sim.ground.faults import InputError
+from sim.ground.files import shipped
+from sim.ground.scenario import as_values, load
+from sim.ground.scenario.levers import levers, moved
+from sim.ground.scenario.levers.names import settled
+from sim.ground.scenario.levers.places import in_place
+from sim.ground.scenario.make import with_values
+from sim.ground.units import TICKS_PER_HOUR, tick
+from sim.questions.search import break_even
 from sim.study import run, sweep
-from sim.units import TICKS_PER_HOUR, tick
-from sim.workload.arrivals import arrivals
-from sim.workload.streams import stream
 
 SHIPPED = sorted(shipped("scenarios").glob("*.yaml"))
 HYBRID = {

@@ -8,8 +8,8 @@ from live_requests import TOKEN, ask, raw, status, why
 from live_world import serving
 from refusals import refused
 
-from sim.faults import InputError
-from sim.live.access import MOST_ADDRESS, MOST_HEADERS, judged
+from sim.doors.live.access import MOST_ADDRESS, MOST_HEADERS, judged
+from sim.ground.faults import InputError
 
 PAGES = ("/", "/live.js", "/chart.js", "/live.css", "/api/scenarios", "/nothing", "/api/answer?paths=x")
 
@@ -108,7 +108,7 @@ def test_its_own_requests_are_served(server):
 @pytest.mark.parametrize(
     "path",
     [
-        "/../sim/live/server.py",
+        "/../sim/doors/live/server.py",
         "/%2e%2e/pyproject.toml",
         "/..%2flive.js",
         "/live.js/",

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.estimate import Estimate
-from sim.files import shipped
-from sim.live.answer import answer, look
-from sim.live.budget import points_paths, round_of, rounds
-from sim.live.cells import SupersededError
-from sim.live.look import Look
-from sim.live.physics import physics_key, price_key, world_key
-from sim.live.store import Store, size_of
-from sim.scenario.levers import levers, moved
+from sim.doors.live.answer import answer, look
+from sim.doors.live.budget import points_paths, round_of, rounds
+from sim.doors.live.cells import SupersededError
+from sim.doors.live.look import Look
+from sim.doors.live.physics import physics_key, price_key, world_key
+from sim.doors.live.store import Store, size_of
+from sim.ground.estimate import Estimate
+from sim.ground.files import shipped
+from sim.ground.scenario.levers import levers, moved
 from sim.study import as_json
 from sim.study.simulate import Experiment
 

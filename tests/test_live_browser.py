@@ -11,7 +11,7 @@ from live_page import READY, set_number, text, values, visit, wait
 from live_world import FIRST, HandEngine, serving
 from worlds import ARTICLE
 
-from sim.live.engine import RealEngine
+from sim.doors.live.engine import RealEngine
 
 __all__ = ["browser"]
 

@@ -6,7 +6,7 @@ from browser import browser, contrasts, emulate
 from live_page import set_number, text, visit
 from live_world import cost, serving
 
-from sim.charts.style import looks
+from sim.questions.charts.style import looks
 
 __all__ = ["browser"]
 

@@ -17,10 +17,10 @@ from live_world import HandEngine, serving
 from refusals import ROOT, refused
 from worlds import ARTICLE
 
-from sim.faults import InputError
-from sim.live.desk import Desk, SupersededError
-from sim.live.server import _MOST_CONNECTIONS
-from sim.live.shelf import Shelf
+from sim.doors.live.desk import Desk, SupersededError
+from sim.doors.live.server import _MOST_CONNECTIONS
+from sim.doors.live.shelf import Shelf
+from sim.ground.faults import InputError
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def test_ctrl_c_ends_it_at_once_with_one_line():
 
 
 def test_the_usual_port_gives_way_to_a_free_one_where_it_is_taken(monkeypatch, server):
-    monkeypatch.setattr("sim.live.server.PORT", server.access.port)
+    monkeypatch.setattr("sim.doors.live.server.PORT", server.access.port)
     with serving(port=None) as other:
         assert other.access.port != server.access.port
         assert status(other) == 200

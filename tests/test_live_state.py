@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.files import shipped
-from sim.live.answer import look
-from sim.live.downloads import position, result_csv, scenario_yaml
-from sim.live.state import MOST_LETTERS, State, number, written
-from sim.scenario.levers import moved
+from sim.doors.live.answer import look
+from sim.doors.live.downloads import position, result_csv, scenario_yaml
+from sim.doors.live.state import MOST_LETTERS, State, number, written
+from sim.ground.files import shipped
+from sim.ground.scenario.levers import moved
 from sim.study import as_json
 
 SMALL = sim.load(shipped("scenarios") / "article.yaml", {"horizon_days": 20})

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from log_files import AZURE, KNOWN, NAMES, read, refused, rows
 
-from sim.faults import InputError
-from sim.logs import Limits, open_log, source, tables, text_lines, to_local, zone_named
+from sim.ground.faults import InputError
+from sim.ground.logs import Limits, open_log, source, tables, text_lines, to_local, zone_named
 
 # Time zones
 

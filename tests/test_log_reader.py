@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from log_files import KNOWN, NAMES, read, refused, rows
 
-from sim.faults import InputError
-from sim.logs import open_log, source, tables
-from sim.logs.cells import moment, number, whole
+from sim.ground.faults import InputError
+from sim.ground.logs import open_log, source, tables
+from sim.ground.logs.cells import moment, number, whole
 
 # The compiled grammar and the plain cells against Python's csv and the slow rules
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from test_requests import CHAT
 
-from sim.faults import InputError
-from sim.scenario import load
+from sim.engine.workload import listed_requests, sample_requests
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
+from sim.ground.units import tick
 from sim.study.compare import warnings
 from sim.study.simulate import Experiment
-from sim.units import tick
-from sim.workload import listed_requests, sample_requests
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 DATA = Path(os.environ.get("FLEETECON_DATA", Path(__file__).parents[2] / "shared" / "data")) / "inference"

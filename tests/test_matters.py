@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from sim.decision.sobol import evaluations, sobol
-from sim.decision.tornado import End, Money, alone, difference, tornado
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
+from sim.questions.decision.sobol import evaluations, sobol
+from sim.questions.decision.tornado import End, Money, alone, difference, tornado
 
 NOISE = np.array([-3.0, 1.0, 2.0])
 ENDS = {key: (End(0.1, f"{key} low"), End(0.9, f"{key} high")) for key in ("price", "demand", "nothing")}

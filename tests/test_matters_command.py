@@ -8,17 +8,17 @@ import pytest
 from refusals import flat
 from typer.testing import CliRunner
 
-from sim.cli import app
-from sim.decision.matters import matters, strategies_of
-from sim.decision.pictures import chance_of, fan_of, regret_of, tornado_of
-from sim.decision.places import Places, announced, chances, ends
-from sim.decision.sweep import decide_at
-from sim.estimate import Estimate, Lacking
-from sim.faults import InputError
-from sim.scenario import build, load
-from sim.scenario.tree import Tree, read_text
+from sim.doors.cli import app
+from sim.ground.estimate import Estimate, Lacking
+from sim.ground.faults import InputError
+from sim.ground.scenario import build, load
+from sim.ground.scenario.tree import Tree, read_text
+from sim.questions.decision.matters import matters, strategies_of
+from sim.questions.decision.pictures import chance_of, fan_of, regret_of, tornado_of
+from sim.questions.decision.places import Places, announced, chances, ends
+from sim.questions.decision.sweep import decide_at
+from sim.questions.tables.matters import MATTERS_HEAD, matters_csv, matters_text
 from sim.study import as_json
-from sim.tables.matters import MATTERS_HEAD, matters_csv, matters_text
 
 # One run a day for ten months of 730 h. By the run: 1 h of a node of 20 USD an hour. API: 10 to 40 USD a run.
 WORLD = """\
@@ -77,7 +77,7 @@ class TestPlaces:
         def refused(*_):
             raise InputError.one("world.csv", "cannot be read")
 
-        monkeypatch.setattr("sim.decision.places.world", refused)
+        monkeypatch.setattr("sim.questions.decision.places.world", refused)
         with pytest.raises(
             InputError, match=f"^small: {API} at its 90 % quantile: cannot be: world.csv: cannot be read$"
         ):

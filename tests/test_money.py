@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from ledgers import held, lines, prices
 from worlds import API, HIRED, examples, fleet, jobs, random_worlds, scenario, terms
 
-from sim import fleet as kernel
-from sim import reference
-from sim.money import LINES, Billing, charge, tariff
+from sim.engine import fleet as kernel
+from sim.engine import reference
+from sim.engine.money import LINES, Billing, charge, tariff
+from sim.ground.units import tick
 from sim.study import as_json, run
-from sim.units import tick
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 engines = partial(pytest.mark.parametrize("engine", ["kernel", "simpy"]))

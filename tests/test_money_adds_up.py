@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 from ledgers import chats, prices, tokens
 from worlds import HIRED, examples, random_worlds, terms
 
-from sim import reference
-from sim.hires import Hires
-from sim.jobs import Hazards, Hiring, Recovery
-from sim.money import LINES, MEMO, Billing, Lender, Tariff, charge, settle, use_of_nodes, use_of_requests, window_edges
-from sim.units import NEVER, tick
+from sim.engine import reference
+from sim.engine.money import (
+    LINES,
+    MEMO,
+    Billing,
+    Lender,
+    Tariff,
+    charge,
+    settle,
+    use_of_nodes,
+    use_of_requests,
+    window_edges,
+)
+from sim.ground.hires import Hires
+from sim.ground.jobs import Hazards, Hiring, Recovery
+from sim.ground.units import NEVER, tick
 
 USD_A_TICK = 3.6e9
 """A rate at which a GPU tick costs 1 USD."""

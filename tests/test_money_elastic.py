@@ -8,11 +8,9 @@ import pytest
 from ledgers import chats, lines, memo, near, prices, tokens
 from worlds import API, HIRED, fleet, jobs, scenario, terms
 
-from sim import fleet as kernel
-from sim import reference
-from sim.hires import Hires
-from sim.jobs import Hazards, Hiring, Recovery
-from sim.money import (
+from sim.engine import fleet as kernel
+from sim.engine import reference
+from sim.engine.money import (
     MEMO,
     Billing,
     Lender,
@@ -25,7 +23,9 @@ from sim.money import (
     use_of_requests,
     window_edges,
 )
-from sim.units import NEVER, tick, to_ticks
+from sim.ground.hires import Hires
+from sim.ground.jobs import Hazards, Hiring, Recovery
+from sim.ground.units import NEVER, tick, to_ticks
 
 served = partial(pytest.mark.parametrize("serve", [kernel.serve, reference.serve], ids=["kernel", "simpy"]))
 

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from sim.money import LINES
-from sim.scenario import Tree, build
+from sim.engine.money import LINES
+from sim.ground.scenario import Tree, build
 from sim.study.simulate import Experiment
 
 engines = partial(pytest.mark.parametrize, "engine", ["kernel", "simpy"])

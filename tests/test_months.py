@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from worlds import ARTICLE, scenario
 
-from sim.decision.periods import Period, during, growth_factor, periods
-from sim.decision.worlds import world
-from sim.faults import InputError
-from sim.money import LINES
+from sim.engine.money import LINES
+from sim.ground.faults import InputError
+from sim.questions.decision.periods import Period, during, growth_factor, periods
+from sim.questions.decision.worlds import world
 from sim.study.pieces import run_piece
 from sim.study.simulate import Experiment
 

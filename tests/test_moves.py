@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sim.decision.moves import Stretch, course
-from sim.scenario.decision import PRICE_KINDS, Strategy
+from sim.ground.scenario.decision import PRICE_KINDS, Strategy
+from sim.questions.decision.moves import Stretch, course
 
 MONTHS = 24
 RISING = 2 ** (np.arange(MONTHS) / 12)

@@ -5,7 +5,7 @@ from studies import CHAT
 from worlds import scenario
 
 import sim
-from sim.faults import InputError
+from sim.ground.faults import InputError
 
 HALL = {"usd_per_kwh": 0.1, "pue": 1.5, "load_share": 0.8, "space_usd_per_kw_month": 100}
 OWN = {"usd": 219_000, "life_years": 5, "resale_share": 0.2, "power_kw": 10, "maintenance_share_per_year": 0.04}

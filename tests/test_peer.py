@@ -6,7 +6,7 @@ import ciw
 import numpy as np
 from worlds import scenario
 
-from sim.estimate import Estimate, mean
+from sim.ground.estimate import Estimate, mean
 from sim.study import run
 
 HOURS, WARM_UP, REPLICATIONS = 1200, 120, 20

@@ -9,12 +9,12 @@ from test_arrivals import CLIENT, RING
 from test_requests import CHAT, MORE
 from worlds import scenario
 
-from sim.requests import COLUMNS
+from sim.engine.workload import RequestList, request_pieces, sample_requests
+from sim.engine.workload.resample import Resampling
+from sim.ground.requests import COLUMNS
+from sim.questions.verify.serving_worlds import differences
 from sim.study.serving import drawn, held_whole, served
 from sim.study.simulate import Experiment
-from sim.verify.serving_worlds import differences
-from sim.workload import RequestList, request_pieces, sample_requests
-from sim.workload.resample import Resampling
 
 DAY = {"hours": [0] * 8 + [3] * 4 + [1] * 12, "starts_hour": 9}
 ARRIVALS = {

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import examples
 
-from sim.estimate import EXACT, Pooled
-from sim.estimate.bins import Bins
-from sim.estimate.pooled import MOST_GROUPS
+from sim.ground.estimate import EXACT, Pooled
+from sim.ground.estimate.bins import Bins
+from sim.ground.estimate.pooled import MOST_GROUPS
 
 PROBABILITIES = np.array([0.05, 0.5, 0.9, 0.95, 0.99])
 

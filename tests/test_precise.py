@@ -9,11 +9,11 @@ from studies import bytes_of
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.estimate import Estimate
-from sim.estimate.stopping import is_precise, next_look, relative_half_width, spread_at_most
-from sim.faults import InputError
+from sim.ground.estimate import Estimate
+from sim.ground.estimate.stopping import is_precise, next_look, relative_half_width, spread_at_most
+from sim.ground.faults import InputError
+from sim.questions.tables import study_text
 from sim.study import Goal, run, run_until
-from sim.tables import study_text
 
 ARTICLE_FILE = ROOT / "experiments" / "scenarios" / "article.yaml"
 API, WAIT = "plans.api.bill_usd.total", "plans.reserved.classes.tuning.wait_h.mean"

@@ -10,9 +10,9 @@ from studies import CHAT
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.faults import InputError
-from sim.scenario import load, resolved_yaml
-from sim.scenario.book_file import MadeFrom, read_book, write_book
+from sim.ground.faults import InputError
+from sim.ground.scenario import load, resolved_yaml
+from sim.ground.scenario.book_file import MadeFrom, read_book, write_book
 
 DATED = {"since": "2026-01-01", "seen": "2026-06-01", "basis": "list price", "source": "our contract of 2026"}
 NODE = {"kind": "node", "instance": "mine/h100", "rate": "on_demand", "usd_per_node_h": 20, "gpus": 8} | DATED

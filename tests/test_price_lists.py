@@ -8,9 +8,9 @@ import pytest
 from refusals import here, refused
 from studies import CHAT
 
-from sim.faults import InputError
-from sim.prices import take_in
-from sim.scenario import load
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
+from sim.questions.prices import take_in
 
 DAY = date(2026, 11, 1)
 LITELLM = {

@@ -4,7 +4,7 @@ import io
 from contextlib import redirect_stderr
 from unittest import mock
 
-from sim.cli.output import Progress
+from sim.doors.cli.output import Progress
 
 
 def told(*calls: tuple[float, int]) -> list[str]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import examples
 
-from sim.workload.streams import _words, stream
+from sim.engine.workload.streams import _words, stream
 
 QUANTITIES = ("workload.tuning/arrivals", "x", "")
 

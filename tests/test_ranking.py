@@ -3,7 +3,7 @@
 from studies import HYBRID, RATE, plans
 from worlds import scenario
 
-from sim.estimate import Estimate
+from sim.ground.estimate import Estimate
 from sim.study import run
 
 

@@ -11,18 +11,18 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from sim.cli import app
-from sim.faults import InputError
-from sim.files import shipped
-from sim.scenario import Tree, build, load
-from sim.scenario.part import Part
-from sim.scenario.schema import plain_schema, schema
-from sim.tables.markdown import anchor, cell, prose, table
-from sim.tables.reference import example, reference_markdown
-from sim.tables.rules import ALTERNATIVES, CHAPTERS, EXAMPLES
-from sim.tables.verification import validate_markdown, verify_markdown
-from sim.verify.cases import read_cases
-from sim.verify.cases import shipped as cases_shipped
+from sim.doors.cli import app
+from sim.ground.faults import InputError
+from sim.ground.files import shipped
+from sim.ground.scenario import Tree, build, load
+from sim.ground.scenario.part import Part
+from sim.ground.scenario.schema import plain_schema, schema
+from sim.questions.tables.markdown import anchor, cell, prose, table
+from sim.questions.tables.reference import example, reference_markdown
+from sim.questions.tables.rules import ALTERNATIVES, CHAPTERS, EXAMPLES
+from sim.questions.tables.verification import validate_markdown, verify_markdown
+from sim.questions.verify.cases import read_cases
+from sim.questions.verify.cases import shipped as cases_shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "reference"
@@ -105,13 +105,13 @@ def test_the_open_schema_carries_the_same_words():
 
 
 def test_descriptions_cost_no_start():
-    code = "import sys, sim.scenario; print('sim.scenario.described' in sys.modules)"
+    code = "import sys, sim.ground.scenario; print('sim.ground.scenario.described' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.strip() == "False"
 
 
 def test_descriptions_outlive_what_python_strips():
-    code = "from sim.scenario.schema import plain_schema; print(plain_schema()['properties']['seed']['description'])"
+    code = "from sim.ground.scenario.schema import plain_schema as of; print(of()['properties']['seed']['description'])"
     told = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.strip() == PLAIN["properties"]["seed"]["description"]
 
@@ -175,7 +175,7 @@ def test_every_choice_of_laws_has_a_name(page):
 def exclusions():
     """Find, of every part, the keys that its validators hand to `exactly_one` by name."""
     found = {}
-    modules = [m for n, m in sys.modules.items() if n.startswith("sim.scenario.")]
+    modules = [m for n, m in sys.modules.items() if n.startswith("sim.ground.scenario.")]
     for module in modules:
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
@@ -368,8 +368,8 @@ def test_the_page_of_the_verification_is_of_the_cases_that_are_shipped():
 
 
 def test_verify_and_validate_print_their_pages(tmp_path, monkeypatch):
-    monkeypatch.setattr("sim.verify.verify", lambda *_, **__: VERIFIED)
-    monkeypatch.setattr("sim.fit.validate", lambda *_: VALIDATED)
+    monkeypatch.setattr("sim.questions.verify.verify", lambda *_, **__: VERIFIED)
+    monkeypatch.setattr("sim.questions.fit.validate", lambda *_: VALIDATED)
     for verb, page in (("verify", verify_markdown(VERIFIED)), ("validate", validate_markdown(VALIDATED))):
         told = CliRunner().invoke(app, [verb, "--format", "markdown"])
         assert (told.exit_code, told.stdout) == (1, page)  # for something failed

@@ -11,11 +11,11 @@ from reports import Page, drawing, rows_of, text_of
 from studies import RATE
 from worlds import scenario
 
-from sim.charts.words import around
-from sim.money import LINES
-from sim.report import arrival_rate, gather, report
-from sim.report.cells import usd_of
-from sim.report.pictures import inline
+from sim.doors.report import arrival_rate, gather, report
+from sim.doors.report.cells import usd_of
+from sim.doors.report.pictures import inline
+from sim.engine.money import LINES
+from sim.questions.charts.words import around
 
 VARY = {RATE: [1, 3, 6, 9, 11]}
 API = {"usd_per_million_tokens": 8, "hours_per_million_tokens": 1.25}

@@ -5,7 +5,7 @@ from browser import asked_for, browser, complaints
 from drawings import world
 from studies import RATE
 
-from sim.report import gather, report
+from sim.doors.report import gather, report
 
 __all__ = ["browser"]
 

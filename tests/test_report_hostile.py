@@ -10,9 +10,9 @@ from reports import Page, drawing, text_of
 from studies import RATE
 from worlds import ARTICLE
 
-from sim.report import gather, report
-from sim.scenario import build, with_settings
-from sim.scenario.tree import read_text
+from sim.doors.report import gather, report
+from sim.ground.scenario import build, with_settings
+from sim.ground.scenario.tree import read_text
 
 SCRIPT, IMAGE = "</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>'
 BREAKING = "</style></svg></title></desc><svg onload=alert(1)>`{{7*7}}`"

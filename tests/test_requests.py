@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.requests import COLUMNS, NO_ADAPTER
-from sim.units import to_ticks
-from sim.workload import RequestList, api_times, listed_requests, sample_requests
-from sim.workload.draws import Draws
-from sim.workload.streams import stream
+from sim.engine.workload import RequestList, api_times, listed_requests, sample_requests
+from sim.engine.workload.draws import Draws
+from sim.engine.workload.streams import stream
+from sim.ground.requests import COLUMNS, NO_ADAPTER
+from sim.ground.units import to_ticks
 
 CHAT = """\
 name: chat

@@ -10,14 +10,14 @@ import pytest
 from test_job_traces import listed
 from test_requests import CHAT
 
-from sim.faults import InputError
-from sim.logs.forms import known
-from sim.scenario import load
-from sim.scenario.work import PHILLY
+from sim.engine.workload import listed_jobs, listed_requests, sample, sample_requests
+from sim.engine.workload.resample import Resampling, span_of
+from sim.ground.faults import InputError
+from sim.ground.logs.forms import known
+from sim.ground.scenario import load
+from sim.ground.scenario.work import PHILLY
+from sim.ground.units import TICKS_PER_HOUR, tick
 from sim.study.simulate import Experiment
-from sim.units import TICKS_PER_HOUR, tick
-from sim.workload import listed_jobs, listed_requests, sample, sample_requests
-from sim.workload.resample import Resampling, span_of
 
 HOUR = TICKS_PER_HOUR
 

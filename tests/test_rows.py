@@ -12,7 +12,7 @@ from stream_worlds import SHORT, WORLDS
 from studies import CHAT
 from worlds import scenario
 
-from sim.faults import CannotWriteError, InputError
+from sim.ground.faults import CannotWriteError, InputError
 from sim.study import parquet, run, stream
 from sim.study.parquet import write_rows
 

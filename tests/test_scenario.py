@@ -5,10 +5,10 @@ import math
 import pytest
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.scenario import build, load, parse_setting, read_tree, resolved_yaml, with_settings
-from sim.scenario.laws import law_mean
-from sim.scenario.tree import read_text
+from sim.ground.faults import InputError
+from sim.ground.scenario import build, load, parse_setting, read_tree, resolved_yaml, with_settings
+from sim.ground.scenario.laws import law_mean
+from sim.ground.scenario.tree import read_text
 
 
 def refusals(text: str = ARTICLE, settings: dict | None = None) -> list[str]:

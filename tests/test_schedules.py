@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.decision.owned import Purchase, Stay, owned_schedule, stays
-from sim.decision.schedule import Schedule, present_value
-from sim.decision.terms import Lot, lots, monthly_schedule, term_schedule
+from sim.questions.decision.owned import Purchase, Stay, owned_schedule, stays
+from sim.questions.decision.schedule import Schedule, present_value
+from sim.questions.decision.terms import Lot, lots, monthly_schedule, term_schedule
 
 FLAT = np.ones(60)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from serving_fleets import SECOND, arriving, fleet, served, table
 
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.requests import ApiTimes
-from sim.units import FINE
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import ApiTimes
+from sim.ground.units import FINE
 
 
 def sums(rows) -> tuple[list[float], float]:

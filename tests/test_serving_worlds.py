@@ -7,11 +7,11 @@ import plain_serving
 import pytest
 from plain_faults import MANY, WITNESSED, faulty
 
-from sim import reference
-from sim.fleet import replicas as kernel
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.units import FINE, NEVER
-from sim.verify.serving_worlds import boundaries, compare, differences, has_ties, scaled_world, world
+from sim.engine import reference
+from sim.engine.fleet import replicas as kernel
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.units import FINE, NEVER
+from sim.questions.verify.serving_worlds import boundaries, compare, differences, has_ties, scaled_world, world
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.faults import InputError
-from sim.jobs import API, HELD, NOT_STARTED, REFUSED
-from sim.reference.moment import Moment
-from sim.reference.replica import ARRIVAL, Request, microseconds
-from sim.reference.replicas import Router
-from sim.requests import COLUMNS, RequestRows, Turns
-from sim.scenario import Tree, build
-from sim.scenario.sessions import Sessions
+from sim.engine.reference.moment import Moment
+from sim.engine.reference.replica import ARRIVAL, Request, microseconds
+from sim.engine.reference.replicas import Router
+from sim.engine.workload import api_times
+from sim.ground.faults import InputError
+from sim.ground.jobs import API, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import COLUMNS, RequestRows, Turns
+from sim.ground.scenario import Tree, build
+from sim.ground.scenario.sessions import Sessions
+from sim.ground.units import FINE
 from sim.study.sessions import Coming, served_turns
 from sim.study.simulate import Experiment
-from sim.units import FINE
-from sim.workload import api_times
 
 SECOND = 1_000_000
 CHAT = {

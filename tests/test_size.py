@@ -10,16 +10,16 @@ from studies import plain
 from worlds import examples
 
 import sim
-from sim.estimate import Estimate
-from sim.faults import InputError
-from sim.scenario import Tree, build
-from sim.search.cells import Bench, floor_usd
-from sim.search.certificate import Rules
-from sim.search.choices import Box, Choice, by_load, start
-from sim.search.choices import given as chosen
-from sim.search.levels import MET, MISSED, UNSURE, Kept, Level, judge, levels
-from sim.search.neighbours import along, along_longest, beside, first_steps
-from sim.search.race import _walked, race
+from sim.ground.estimate import Estimate
+from sim.ground.faults import InputError
+from sim.ground.scenario import Tree, build
+from sim.questions.search.cells import Bench, floor_usd
+from sim.questions.search.certificate import Rules
+from sim.questions.search.choices import Box, Choice, by_load, start
+from sim.questions.search.choices import given as chosen
+from sim.questions.search.levels import MET, MISSED, UNSURE, Kept, Level, judge, levels
+from sim.questions.search.neighbours import along, along_longest, beside, first_steps
+from sim.questions.search.race import _walked, race
 from sim.study import run
 from sim.study.pieces import run_all
 from sim.study.simulate import Experiment

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 import sim
-from sim.scenario import Scenario, Tree, build
+from sim.ground.scenario import Scenario, Tree, build
 
 NODES = "plans.own.held.gpu.nodes"
 OF_P4D = {"usd_per_node_h": 2.4025}

@@ -10,15 +10,15 @@ from scipy import integrate, stats
 from studies import CHAT
 from worlds import ARTICLE, scenario
 
-from sim.faults import InputError
-from sim.manifest import question, runnable_from
-from sim.scenario import load
-from sim.scenario.laws import law_mean
+from sim.engine.workload import sample, sample_requests
+from sim.engine.workload.draws import Draws
+from sim.engine.workload.streams import stream
+from sim.ground.faults import InputError
+from sim.ground.manifest import question, runnable_from
+from sim.ground.scenario import load
+from sim.ground.scenario.laws import law_mean
+from sim.ground.units import tick
 from sim.study import run
-from sim.units import tick
-from sim.workload import sample, sample_requests
-from sim.workload.draws import Draws
-from sim.workload.streams import stream
 
 MANY = 20_000
 SIZES = "workload.tuning.tokens_millions"

@@ -8,9 +8,9 @@ import pytest
 from refusals import here, refused
 from worlds import ARTICLE, scenario
 
-from sim.decision.spares import Spared, another_nine, shortfall, spared, spares
-from sim.units import NEVER, tick
-from sim.workload.hazards import hazards
+from sim.engine.workload.hazards import hazards
+from sim.ground.units import NEVER, tick
+from sim.questions.decision.spares import Spared, another_nine, shortfall, spared, spares
 
 FAILING = {
     "up_hours": {"law": "weibull", "mean": 90, "shape": 0.7},

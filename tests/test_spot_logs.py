@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hazardous import BAMBOO, EVERYTHING, HELD, SPOT, drawn, same, world
 
-from sim.faults import InputError
-from sim.units import TICKS_PER_HOUR, tick
-from sim.workload.hazards import hazards, numbers
-from sim.workload.replays import Replay, read_replay, replay_of
-from sim.workload.streams import stream
+from sim.engine.workload.hazards import hazards, numbers
+from sim.engine.workload.replays import Replay, read_replay, replay_of
+from sim.engine.workload.streams import stream
+from sim.ground.faults import InputError
+from sim.ground.units import TICKS_PER_HOUR, tick
 
 
 def log(tmp_path, text: str) -> Path:

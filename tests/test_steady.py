@@ -12,15 +12,15 @@ import pytest
 from refusals import flat, here, refused
 from worlds import scenario
 
-from sim.estimate import Estimate
-from sim.estimate.batch import batch_means, count_for, naive
-from sim.jobs import HELD, NOT_STARTED, Paths, Rows
-from sim.money import Shares
+from sim.engine.money import Shares
+from sim.ground.estimate import Estimate
+from sim.ground.estimate.batch import batch_means, count_for, naive
+from sim.ground.jobs import HELD, NOT_STARTED, Paths, Rows
+from sim.ground.units import tick
+from sim.questions.tables import steady_text
 from sim.study import as_json
 from sim.study.bins import COLUMNS, _at_work, _of_class
 from sim.study.steady import BINS, BLOCKS, lengthened, of_blocks, steady, warm_ups
-from sim.tables import steady_text
-from sim.units import tick
 
 WORLD = """\
 name: queue

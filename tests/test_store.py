@@ -8,9 +8,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from sim.estimate import Estimate
-from sim.faults import CannotWriteError, InputError
-from sim.store import FILE, LOCK, Store
+from sim.ground.estimate import Estimate
+from sim.ground.faults import CannotWriteError, InputError
+from sim.ground.store import FILE, LOCK, Store
 from sim.study.packed import PackError, pack, unpack
 
 EVERY_KIND = {

@@ -12,7 +12,7 @@ from stream_worlds import NODES, SCALED, SERVE, SHORT, WORLDS
 from studies import CHAT
 from worlds import scenario
 
-from sim.money import LINES
+from sim.engine.money import LINES
 from sim.study import as_json, run, stream
 from sim.study.gathered import Gathered
 from sim.study.pieces import run_all, run_piece
@@ -101,7 +101,7 @@ def test_a_study_of_streamed_replications_is_the_study_of_whole_ones(monkeypatch
 
 
 def test_histograms_of_streamed_replications_merge_into_those_of_whole_ones(monkeypatch):
-    monkeypatch.setattr("sim.estimate.pooled.EXACT", 200)
+    monkeypatch.setattr("sim.ground.estimate.pooled.EXACT", 200)
     experiment = ready("two classes")
     expected = text_of(experiment, run_all(experiment, REPLICATIONS))
     told = in_chunks(experiment, 100)

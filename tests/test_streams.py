@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from streams import only, pieces, replications, streamed
 
-from sim.fleet import RequestStream, serve_requests, stream
-from sim.jobs import NOT_STARTED, REFUSED
-from sim.requests import COLUMNS, NO_ADAPTER, ApiTimes, Replicas, Requests, Scaling
-from sim.units import FINE, NEVER
-from sim.verify.serving_worlds import differences, scaled_world, world
+from sim.engine.fleet import RequestStream, serve_requests, stream
+from sim.ground.jobs import NOT_STARTED, REFUSED
+from sim.ground.requests import COLUMNS, NO_ADAPTER, ApiTimes, Replicas, Requests, Scaling
+from sim.ground.units import FINE, NEVER
+from sim.questions.verify.serving_worlds import differences, scaled_world, world
 
 WORLDS = 10 if {"NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"} & set(os.environ) else 80
 """Of each kind; each has one to three replications, and each of these is a world."""
@@ -102,7 +102,7 @@ def faulty(old: str, new: str):
     source = Path(stream.__file__).read_text()
     assert source.count(old) == 1
     source = source.replace(old, new).replace(
-        "from sim.compiled import kernel", "def kernel(function): return function"
+        "from sim.ground.compiled import kernel", "def kernel(function): return function"
     )
     room: dict = {"__name__": "faulty"}
     exec(compile(source, "faulty", "exec"), room)  # noqa: S102 - our own source with one fault

@@ -5,12 +5,12 @@ import pytest
 from studies import COST, RATE, assert_estimate, assert_plan, plain
 from worlds import API, HELD, NOT_STARTED, jobs, scenario
 
-from sim.estimate import Estimate
-from sim.jobs import Rows
-from sim.money import Shares
+from sim.engine.money import Shares
+from sim.ground.estimate import Estimate
+from sim.ground.jobs import Rows
+from sim.ground.units import tick, to_ticks
 from sim.study import run
 from sim.study.fold import SUMS, fold
-from sim.units import tick, to_ticks
 
 
 def test_run_keeps_the_json_contract(article_study):

@@ -10,17 +10,17 @@ from refusals import flat
 from studies import bytes_of
 from worlds import scenario
 
-from sim.estimate import Estimate
-from sim.faults import InputError
-from sim.files import shipped
-from sim.hires import Hires
-from sim.jobs import Fleet, Paths, Recovery, Rows, Stints
-from sim.scenario import load
+from sim.engine.workload import Sizes
+from sim.ground.estimate import Estimate
+from sim.ground.faults import InputError
+from sim.ground.files import shipped
+from sim.ground.hires import Hires
+from sim.ground.jobs import Fleet, Paths, Recovery, Rows, Stints
+from sim.ground.scenario import load
+from sim.ground.units import NEVER, tick
+from sim.questions.tables import study_text
 from sim.study import as_json, elastic, run, tuning
 from sim.study import simulate as simulation
-from sim.tables import study_text
-from sim.units import NEVER, tick
-from sim.workload import Sizes
 
 NODE = {"instance": "p4d.24xlarge"}
 SPOT = NODE | {
@@ -89,7 +89,7 @@ def test_too_little_drawn_is_drawn_again_and_changes_nothing(study, monkeypatch)
 
 def test_more_than_fits_into_memory_is_refused_with_a_way_out(monkeypatch):
     monkeypatch.setattr(tuning, "first_sizes", lambda *_: Sizes(hires=1, asks=1, slots=1))
-    monkeypatch.setattr(sys.modules["sim.workload.hazards"], "MOST_SIZE", 2)  # the function hides the module
+    monkeypatch.setattr(sys.modules["sim.engine.workload.hazards"], "MOST_SIZE", 2)  # the function hides the module
     with pytest.raises(InputError, match=r"needs more .* than fit into memory; lengthen lifetime_hours"):
         run(scenario(settings=ELASTIC), replications=2)
 

@@ -5,8 +5,8 @@ import pytest
 from studies import RATE, assert_estimate, assert_plan, plain, plans
 from worlds import scenario
 
-from sim.estimate import Estimate
-from sim.faults import InputError
+from sim.ground.estimate import Estimate
+from sim.ground.faults import InputError
 from sim.study import run, sweep
 from sim.study import simulate as simulation
 

@@ -7,8 +7,8 @@ import pytest
 from refusals import flat
 from worlds import scenario
 
+from sim.questions.tables import as_csv, study_csv, study_text, sweep_csv, sweep_text
 from sim.study import run, sweep
-from sim.tables import as_csv, study_csv, study_text, sweep_csv, sweep_text
 
 SMALL = {"kind": "fine_tune", "arrivals": {"law": "poisson", "rate_per_day": 2}, "gpus": 1, "service_hours": 1}
 DAYS = "horizon_days"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from sim.estimate import Estimate, conditional_value_at_risk, probability_over, share
+from sim.ground.estimate import Estimate, conditional_value_at_risk, probability_over, share
 
 EXPONENTIAL = 1 - math.log(0.05)
 """Its quantile and its mean: an exponential law forgets."""

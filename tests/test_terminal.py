@@ -17,18 +17,18 @@ from studies import HYBRID, RATE
 from worlds import scenario
 
 import sim
-from sim import search, tables
-from sim.cli.terminal import Look, Progress, span
-from sim.decision import decide, decide_at
-from sim.decision.matters import matters
-from sim.decision.spares import spares
-from sim.estimate import Estimate
-from sim.scenario import load
+from sim.doors.cli.terminal import Look, Progress, span
+from sim.ground.estimate import Estimate
+from sim.ground.scenario import load
+from sim.questions import search, tables
+from sim.questions.decision import decide, decide_at
+from sim.questions.decision.matters import matters
+from sim.questions.decision.spares import spares
+from sim.questions.tables.blocks import Text, table
+from sim.questions.tables.colours import coloured
+from sim.questions.tables.plain import grid, plain
+from sim.questions.tables.words import number, percent, short_keys, with_interval
 from sim.study.steady import steady
-from sim.tables.blocks import Text, table
-from sim.tables.colours import coloured
-from sim.tables.plain import grid, plain
-from sim.tables.words import number, percent, short_keys, with_interval
 
 SCENARIOS = ROOT / "experiments" / "scenarios"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

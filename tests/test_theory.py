@@ -14,13 +14,13 @@ import pytest
 from theory_numbers import BATCHING, INTERRUPTED, STAFFING
 
 import sim
-from sim.catalog import node_price
-from sim.estimate import mser5, order_statistic_ranks
-from sim.scenario import Tree, build
-from sim.verify import verify
-from sim.verify.cases import read_cases, shipped
-from sim.verify.rule import judge
-from sim.workload.streams import stream
+from sim.engine.workload.streams import stream
+from sim.ground.catalog import node_price
+from sim.ground.estimate import mser5, order_statistic_ranks
+from sim.ground.scenario import Tree, build
+from sim.questions.verify import verify
+from sim.questions.verify.cases import read_cases, shipped
+from sim.questions.verify.rule import judge
 
 CHANGING = {"O-MMPP-1", "O-MMPP-c", "O-MTINF", "O-MTMC"}
 SERVING = {"O-PS-mm1", "O-PS-mgc", "O-BATCH-q", "O-BATCH-loss", "O-LPS", "O-T8", "O-T9"}

@@ -5,9 +5,9 @@ import math
 import pytest
 from theory_numbers import BATCHING, INTERRUPTED, STAFFING
 
-from sim.jobs import Recovery
+from sim.ground.jobs import Recovery
+from sim.ground.units import tick, to_hours
 from sim.study.elastic import best_interval_h
-from sim.units import tick, to_hours
 
 # Erlang's formulas: Erlang (1917); Halfin & Whitt, Heavy-traffic limits for queues (1981)
 

@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError, Future
 
 import pytest
 
-from sim.faults import Failure, InputError
+from sim.ground.faults import Failure, InputError
 from sim.study.threads import TRIES, Threads, mapper, pool, reached, tried
 
 

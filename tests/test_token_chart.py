@@ -5,12 +5,12 @@ import pytest
 from test_charts import line, texts, title
 from worlds import ARTICLE
 
-from sim import charts
-from sim.charts import Benchmark, load, words
-from sim.charts.reading import Sweep
-from sim.faults import InputError
-from sim.scenario import build
-from sim.scenario.tree import Tree, read_text
+from sim.ground.faults import InputError
+from sim.ground.scenario import build
+from sim.ground.scenario.tree import Tree, read_text
+from sim.questions import charts
+from sim.questions.charts import Benchmark, load, words
+from sim.questions.charts.reading import Sweep
 from sim.study import run, sweep
 
 RATE = "workload.chat.arrivals.rate_per_second"

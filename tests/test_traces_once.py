@@ -2,10 +2,10 @@
 
 import pytest
 
-from sim.decision import decide
-from sim.faults import InputError
-from sim.scenario import load
-from sim.workload import listed_jobs, listed_requests, logs, traces
+from sim.engine.workload import listed_jobs, listed_requests, logs, traces
+from sim.ground.faults import InputError
+from sim.ground.scenario import load
+from sim.questions.decision import decide
 
 JOBS = """\
 name: traced

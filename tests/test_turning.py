@@ -5,13 +5,13 @@ from studies import plain
 from worlds import ARTICLE, scenario
 
 import sim
-from sim.files import shipped
-from sim.scenario import load
-from sim.scenario.levers import levers, moved
-from sim.search.moving import MONEY, Moving
-from sim.search.turning import turning_points, turning_result
+from sim.ground.files import shipped
+from sim.ground.scenario import load
+from sim.ground.scenario.levers import levers, moved
+from sim.questions.search.moving import MONEY, Moving
+from sim.questions.search.turning import turning_points, turning_result
+from sim.questions.tables import turning_csv, turning_text
 from sim.study import run
-from sim.tables import turning_csv, turning_text
 
 WORLD = """\
 name: world

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.stats import lognorm, norm, triang, uniform
 from worlds import ARTICLE, examples, scenario
 
-from sim.faults import InputError
-from sim.scenario import Tree, as_values, build, read_list, resolved_yaml, with_settings
-from sim.scenario.lift import is_uncertain
-from sim.scenario.tree import read_text
-from sim.scenario.uncertain import Cases, Correlation, Spread, factor, groups, pairs_of
+from sim.ground.faults import InputError
+from sim.ground.scenario import Tree, as_values, build, read_list, resolved_yaml, with_settings
+from sim.ground.scenario.lift import is_uncertain
+from sim.ground.scenario.tree import read_text
+from sim.ground.scenario.uncertain import Cases, Correlation, Spread, factor, groups, pairs_of
 
 STAFF, RATE = "plans.reserved.staff.usd_per_year", "workload.tuning.arrivals.rate_per_day"
 TOKENS = "workload.tuning.tokens_millions"

@@ -8,16 +8,25 @@ import numpy as np
 import pytest
 from case_files import CASE, case, cases
 
-import sim.verify.run
-from sim.faults import InputError
-from sim.jobs import HIRED
-from sim.tables import verify_text
-from sim.tables.verification import verify_markdown
-from sim.units import NEVER
-from sim.verify import api_worlds, controls, elastic_worlds, invariants, serving_worlds, timelines, verify, worlds
-from sim.verify.cases import read_cases, shipped
-from sim.verify.rule import judge
-from sim.verify.theory import check_all, run_case
+import sim.questions.verify.run
+from sim.ground.faults import InputError
+from sim.ground.jobs import HIRED
+from sim.ground.units import NEVER
+from sim.questions.tables import verify_text
+from sim.questions.tables.verification import verify_markdown
+from sim.questions.verify import (
+    api_worlds,
+    controls,
+    elastic_worlds,
+    invariants,
+    serving_worlds,
+    timelines,
+    verify,
+    worlds,
+)
+from sim.questions.verify.cases import read_cases, shipped
+from sim.questions.verify.rule import judge
+from sim.questions.verify.theory import check_all, run_case
 
 # The pass rule
 
@@ -78,7 +87,7 @@ def test_a_report_has_the_contract(tmp_path, monkeypatch):
     monkeypatch.setattr(api_worlds, "QUICK", 5)
     seen = []
     text = CASE + "- {id: later, not_covered: needs serving}\n"
-    monkeypatch.setattr(sim.verify.run, "shipped", lambda: [cases(tmp_path, text)])
+    monkeypatch.setattr(sim.questions.verify.run, "shipped", lambda: [cases(tmp_path, text)])
     found = verify(quick=True, jobs=1, progress=lambda *done: seen.append(done))
     contract = ["id", "key", "estimate", "se", "reference", "z", "relative_se", "pass"]
     assert list(found["cases"][0]) == [*contract, "kind", "within", "most_relative_se"]

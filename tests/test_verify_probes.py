@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from case_files import case
 
-from sim.verify.probes import OF_FLEET, OF_JOBS, OF_PAIR, OF_ROW, estimate, wish
-from sim.verify.theory import run_case, wanted_values
+from sim.questions.verify.probes import OF_FLEET, OF_JOBS, OF_PAIR, OF_ROW, estimate, wish
+from sim.questions.verify.theory import run_case, wanted_values
 
 
 def test_single_jobs_and_words_can_be_expected(tmp_path):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim import fleet
-from sim.jobs import API, HELD
-from sim.units import NEVER
-from sim.verify import elastic_worlds, worlds
+from sim.engine import fleet
+from sim.ground.jobs import API, HELD
+from sim.ground.units import NEVER
+from sim.questions.verify import elastic_worlds, worlds
 
 
 def _passed_someone(world, rows):

@@ -5,11 +5,11 @@ import pytest
 from ledgers import chats
 from worlds import HELD, NOT_STARTED, scenario
 
-from sim.faults import InputError
-from sim.jobs import REFUSED
-from sim.money import LINES
-from sim.money.waiting import left_queue
-from sim.scenario import Tree, build
+from sim.engine.money import LINES
+from sim.engine.money.waiting import left_queue
+from sim.ground.faults import InputError
+from sim.ground.jobs import REFUSED
+from sim.ground.scenario import Tree, build
 from sim.study.pieces import run_all
 from sim.study.simulate import Experiment
 

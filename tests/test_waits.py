@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.money import LINES
+from sim.engine.money import LINES
 from sim.study.compare import lopsided, warnings
 from sim.study.outcome import Outcome
 from sim.study.simulate import Experiment

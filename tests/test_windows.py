@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from sim.money import LINES, Calendar
-from sim.scenario import Tree, build
+from sim.engine.money import LINES, Calendar
+from sim.ground.scenario import Tree, build
+from sim.questions.verify import window_sums
+from sim.questions.verify.invariants import run_invariant
+from sim.questions.verify.samples import ELASTIC, METERED, MIXED, SCENARIO
+from sim.questions.verify.samples import scenario as sample
 from sim.study.simulate import Experiment
 from sim.study.windows import by_window
-from sim.verify import window_sums
-from sim.verify.invariants import run_invariant
-from sim.verify.samples import ELASTIC, METERED, MIXED, SCENARIO
-from sim.verify.samples import scenario as sample
 
 NODE = {"gpus": 1, "nodes": 1, "usd_per_node_h": 1}
 HIRE = {"gpus": 1, "usd_per_node_h": 1}

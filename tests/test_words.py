@@ -6,9 +6,9 @@ import pytest
 import typer
 from refusals import ROOT
 
-from sim.cli import app
-from sim.decision.cash import PARTS
-from sim.money import LINES
+from sim.doors.cli import app
+from sim.engine.money import LINES
+from sim.questions.decision.cash import PARTS
 
 PLAIN = {"API", "CSV", "FILE", "GPU", "GPUS", "HTML", "JSON", "LOG", "NAME", "PLAN", "SIMPY", "USD", "YAML"}
 """Letters that need no telling, and names of arguments."""

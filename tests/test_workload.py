@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from worlds import scenario
 
-from sim.units import LONGEST, NEVER, tick, to_hours, to_ticks
-from sim.workload import sample, terms
-from sim.workload.arrivals import arrivals
-from sim.workload.draws import Draws
-from sim.workload.streams import stream
+from sim.engine.workload import sample, terms
+from sim.engine.workload.arrivals import arrivals
+from sim.engine.workload.draws import Draws
+from sim.engine.workload.streams import stream
+from sim.ground.units import LONGEST, NEVER, tick, to_hours, to_ticks
 
 YEAR = tick(8760)
 MANY = 200_000

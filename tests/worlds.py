@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sim.jobs import API, HELD, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
-from sim.scenario import Scenario, build, with_settings
-from sim.scenario.tree import read_text
-from sim.units import NEVER, tick, to_hours, to_ticks
+from sim.ground.jobs import API, HELD, HIRED, NOT_STARTED, Fleet, Paths, Rows, Terms
+from sim.ground.scenario import Scenario, build, with_settings
+from sim.ground.scenario.tree import read_text
+from sim.ground.units import NEVER, tick, to_hours, to_ticks
 
 __all__ = [
     "API",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sim.scenario import Scenario
+from sim.ground.scenario import Scenario
 from sim.study import sweep
 from sim.study.clustered import clustered
 from sim.study.grid import spaced

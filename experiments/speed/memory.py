@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sim.files import shipped_scenarios, write
+from sim.ground.files import shipped_scenarios, write
 from speed.processes import Ran, alone, sim_run
 from speed.rounds import page, whole_way
 from speed.work import Tell, Work

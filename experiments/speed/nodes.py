@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import simpy
 
-from sim import fleet, reference
-from sim.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Terms
-from sim.units import NEVER, to_ticks
+from sim.engine import fleet, reference
+from sim.ground.jobs import Fleet, Hazards, Hiring, Paths, Recovery, Terms
+from sim.ground.units import NEVER, to_ticks
 from speed import worlds
 from speed.rounds import medians, one_core, page, seconds, spelled, value, whole_way
 from speed.work import Tell, Work

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.charts.place import inches
-from sim.charts.sheet import sheet
-from sim.charts.style import GREY, INK, SMALL_SIZE, limits, looks, theme, ticks, write
-from sim.charts.words import listed, plain, sentence
+from sim.questions.charts.place import inches
+from sim.questions.charts.sheet import sheet
+from sim.questions.charts.style import GREY, INK, SMALL_SIZE, limits, looks, theme, ticks, write
+from sim.questions.charts.words import listed, plain, sentence
 from speed import nodes, replicas
 from speed.machine import in_words
 from speed.rounds import value

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sim.faults import HaltedError
+from sim.ground.faults import HaltedError
 from speed.rounds import Elapsed
 
 _LAUNCHER = Path(__file__).with_name("timed.py")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sim import fleet, reference
-from sim.requests import NO_ADAPTER, Replicas, Requests
-from sim.units import FINE, NEVER, Ticks
+from sim.engine import fleet, reference
+from sim.ground.requests import NO_ADAPTER, Replicas, Requests
+from sim.ground.units import FINE, NEVER, Ticks
 from speed import worlds
 from speed.rounds import medians, one_core, page, seconds, spread, value, whole_way
 from speed.work import Tell, Work

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sim.scenario import Scenario
+from sim.ground.scenario import Scenario
+from sim.questions.tables import grid_text
 from sim.study import run
-from sim.tables import grid_text
 
 Rows = dict[str, dict[str, float | list[float]]]
 """By contestant: medians by unit, and ratios as least, median, most."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.files import shipped_scenarios
+from sim.ground.files import shipped_scenarios
 
 Tell = Callable[[int, int], None]
 """Takes how many steps are done, and how many there are."""

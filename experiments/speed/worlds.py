@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from sim.files import shipped_scenarios
-from sim.scenario import Scenario, Tree, build, load, resolved_yaml
+from sim.ground.files import shipped_scenarios
+from sim.ground.scenario import Scenario, Tree, build, load, resolved_yaml
 
 PER_SECOND = 14.0  # of the streamed requests: a replica near what it can carry
 _PACE = {"base_ms": 12.77, "per_request_ms": 0.013, "per_kv_token_us": 0.07, "per_prefill_token_us": 41.8}

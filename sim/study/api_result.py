@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from sim.estimate import Estimate, mean, ratio
-from sim.money import UNITS_TOKENS, UNITS_USD, UNITS_USED
-from sim.scenario import InferenceClass, Plan
+from sim.engine.money import UNITS_TOKENS, UNITS_USD, UNITS_USED
+from sim.ground.estimate import Estimate, mean, ratio
+from sim.ground.scenario import InferenceClass, Plan
+from sim.ground.units import Floats
 from sim.study.fold import Fold
-from sim.units import Floats
 
 Json = dict[str, Any]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sim.account import BY_UNITS, BY_USE, FAILED_AT_API, Account, Answer, Answers, Calls, Tries
-from sim.jobs import API, FAILED, NOT_STARTED
-from sim.money import Throughput, throughput
-from sim.requests import RequestRows, Requests
-from sim.scenario import Plan, Scenario
-from sim.units import Ticks, tick
-from sim.workload import ApiChance, api_chance, api_windows
+from sim.engine.money import Throughput, throughput
+from sim.engine.workload import ApiChance, api_chance, api_windows
+from sim.ground.account import BY_UNITS, BY_USE, FAILED_AT_API, Account, Answer, Answers, Calls, Tries
+from sim.ground.jobs import API, FAILED, NOT_STARTED
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.scenario import Plan, Scenario
+from sim.ground.units import Ticks, tick
 
 Handed = tuple[Requests, RequestRows, ApiChance]
 """The requests of a pool, its rows as if the API took everybody at once, what chance decides at the account."""

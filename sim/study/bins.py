@@ -5,13 +5,13 @@ from typing import Final
 
 import numpy as np
 
-from sim.compiled import inlined, kernel
-from sim.jobs import API, HELD, HIRED, Paths, Rows
-from sim.money import Shares
-from sim.money.waiting import left_queue
-from sim.requests import RequestRows, Requests
+from sim.engine.money import Shares
+from sim.engine.money.waiting import left_queue
+from sim.ground.compiled import inlined, kernel
+from sim.ground.jobs import API, HELD, HIRED, Paths, Rows
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.units import TICKS_PER_HOUR, Floats, Ticks
 from sim.study.simulate import Experiment, Served
-from sim.units import TICKS_PER_HOUR, Floats, Ticks
 
 COLUMNS: Final = ("jobs", "queue", "in_system", "busy_gpus", "usd", "waits", "wait", "wait_square")
 """Of a class in each bin: jobs that came; hours in the queue, in the system, of GPUs at work, that passed there; USD of

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sim.cluster import WAIT, Cluster, joined
+from sim.ground.cluster import WAIT, Cluster, joined
 from sim.study.pieces import run_piece
 from sim.study.threads import tried
 from sim.study.units import Unit, effort

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from sim.catalog import STALE_DAYS
-from sim.estimate import Estimate, mean, replications_needed, share
-from sim.scenario import Plan, Scenario
-from sim.scenario.arrivals import mean_rate
-from sim.scenario.tails import tail_warnings
+from sim.ground.catalog import STALE_DAYS
+from sim.ground.estimate import Estimate, mean, replications_needed, share
+from sim.ground.scenario import Plan, Scenario
+from sim.ground.scenario.arrivals import mean_rate
+from sim.ground.scenario.tails import tail_warnings
+from sim.ground.units import SECONDS_PER_HOUR, Floats
 from sim.study.fold import Fold
 from sim.study.outcome import Outcome
 from sim.study.simulate import Experiment
 from sim.study.waits import load_at_end, tail_of_waits, waits_for_ever
-from sim.units import SECONDS_PER_HOUR, Floats
 
 _LATE = 0.05
 _CUT_ABOVE = 0.01

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.special import lambertw
 
-from sim.estimate import Estimate, mean, ratio
-from sim.jobs import Fleet, Paths, Rows
-from sim.money import MEMO, node_usd
-from sim.scenario import Plan
-from sim.units import NEVER, SECONDS_PER_HOUR, TICKS_PER_HOUR, Floats
+from sim.engine.money import MEMO, node_usd
+from sim.ground.estimate import Estimate, mean, ratio
+from sim.ground.jobs import Fleet, Paths, Rows
+from sim.ground.scenario import Plan
+from sim.ground.units import NEVER, SECONDS_PER_HOUR, TICKS_PER_HOUR, Floats
 
 Json = dict[str, Any]
 

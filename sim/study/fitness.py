@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from sim.estimate import Estimate, Pooled, plain
-from sim.scenario import Scenario
+from sim.ground.estimate import Estimate, Pooled, plain
+from sim.ground.scenario import Scenario
+from sim.ground.units import SECONDS_PER_HOUR
 from sim.study.compare import unfit
 from sim.study.fold import Fold
 from sim.study.fold_requests import SERVERS
 from sim.study.outcome import Outcome
-from sim.units import SECONDS_PER_HOUR
 
 _P95 = np.array([0.95])
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from sim.compiled import kernel
-from sim.estimate import Pooled
-from sim.jobs import API, HELD, NOT_STARTED, Paths, Rows
-from sim.money import Shares
-from sim.units import TICKS_PER_HOUR, Floats, Ticks
+from sim.engine.money import Shares
+from sim.ground.compiled import kernel
+from sim.ground.estimate import Pooled
+from sim.ground.jobs import API, HELD, NOT_STARTED, Paths, Rows
+from sim.ground.units import TICKS_PER_HOUR, Floats, Ticks
 
 SUMS: Final = (
     "jobs",

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.compiled import inlined, kernel
-from sim.jobs import API, FAILED, HELD, NOT_STARTED, REFUSED
-from sim.money import Shares
-from sim.requests import RequestRows, Requests
+from sim.engine.money import Shares
+from sim.ground.compiled import inlined, kernel
+from sim.ground.jobs import API, FAILED, HELD, NOT_STARTED, REFUSED
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.units import NEVER, TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
 from sim.study.fold import Fold, Layout, overlap
-from sim.units import NEVER, TICKS_PER_HOUR, TICKS_PER_SECOND, Floats, Ticks
 
 DURATIONS: Final = ("wait", "sojourn", "ttft", "tpot")
 SERVERS: Final = ("held", "api")

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.hires import Hires
-from sim.jobs import OUTCOMES, Paths, Rows
-from sim.money import Shares
-from sim.requests import RequestRows, Requests
-from sim.units import NEVER, TICKS_PER_SECOND, Ticks, to_hours
+from sim.engine.money import Shares
+from sim.ground.hires import Hires
+from sim.ground.jobs import OUTCOMES, Paths, Rows
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.units import NEVER, TICKS_PER_SECOND, Ticks, to_hours
 
 if TYPE_CHECKING:
     import pandas as pd

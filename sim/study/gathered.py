@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.estimate import Pooled
+from sim.ground.estimate import Pooled
 from sim.study.fold import OF_TUNES, Fold
 from sim.study.fold_requests import OF_REQUESTS
 from sim.study.outcome import Outcome

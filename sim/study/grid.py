@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.estimate import Estimate, jackknife
-from sim.faults import InputError
-from sim.scenario import Scenario, Tree, as_values, build, with_settings
-from sim.scenario.levers.places import in_place
+from sim.ground.estimate import Estimate, jackknife
+from sim.ground.faults import InputError
+from sim.ground.scenario import Scenario, Tree, as_values, build, with_settings
+from sim.ground.scenario.levers.places import in_place
+from sim.ground.units import Floats
 from sim.study.compare import difference
 from sim.study.no_crossing import changes_beyond, cost_the_same, never_alike, none_below_capacity, none_between
 from sim.study.result import SCHEMA, Json
@@ -20,7 +21,6 @@ from sim.study.study import check_how, check_replications, chosen_seed
 from sim.study.threads import Progress, Threads
 from sim.study.units import NO_MEANS, Means, Unit, all_done
 from sim.study.waits import waits_for_ever
-from sim.units import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.ground.units import Floats
 from sim.study.fold import Fold
-from sim.units import Floats
 
 
 @dataclass(frozen=True)

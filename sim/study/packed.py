@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.estimate import Estimate
-from sim.faults import FleetError
+from sim.ground.estimate import Estimate
+from sim.ground.faults import FleetError
 
 _MARK: Final = b"FLEET1\n\0"
 _TAG: Final = "\u2009is"  # no key of a result begins with a thin space

@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from sim.faults import CannotWriteError, InputError
-from sim.files import replacing
+from sim.ground.faults import CannotWriteError, InputError
+from sim.ground.files import replacing
 from sim.study.frames import Columns, Named, requests_columns, tunes_columns
 from sim.study.simulate import Experiment
 from sim.study.stream import Streamed, is_streamed

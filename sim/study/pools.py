@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sim.hires import ExhaustedError
-from sim.money import TokenTariff, token_tariff
-from sim.requests import ApiTimes, Replicas, RequestRows, Requests, Scaling, Serve, all_by_api, by_adapter
-from sim.scenario import Bought, Plan, Scenario
-from sim.units import NEVER, TICKS_PER_SECOND, Floats, Ticks, fine, tick
-from sim.workload import loads
+from sim.engine.money import TokenTariff, token_tariff
+from sim.engine.workload import loads
+from sim.ground.hires import ExhaustedError
+from sim.ground.requests import ApiTimes, Replicas, RequestRows, Requests, Scaling, Serve, all_by_api, by_adapter
+from sim.ground.scenario import Bought, Plan, Scenario
+from sim.ground.units import NEVER, TICKS_PER_SECOND, Floats, Ticks, fine, tick
 
 _FIRST_LOADS = 64
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.estimate import Estimate
-from sim.estimate.stopping import half_width, is_precise, next_look, relative_half_width
-from sim.faults import Fault, InputError, nearest
-from sim.scenario import Scenario
+from sim.ground.estimate import Estimate
+from sim.ground.estimate.stopping import half_width, is_precise, next_look, relative_half_width
+from sim.ground.faults import Fault, InputError, nearest
+from sim.ground.scenario import Scenario
 from sim.study.outcome import Outcome
 from sim.study.pieces import run_all
 from sim.study.result import Json, result

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.estimate import Estimate, Pooled, deviation, jackknife, mean, plain, quantile, ratio
-from sim.money import BUSY, LINES, PRODUCTIVE
-from sim.scenario import Scenario
+from sim.engine.money import BUSY, LINES, PRODUCTIVE
+from sim.ground.estimate import Estimate, Pooled, deviation, jackknife, mean, plain, quantile, ratio
+from sim.ground.scenario import Scenario
+from sim.ground.units import SECONDS_PER_HOUR, Floats, Ticks
 from sim.study.api_result import class_result, plan_result
 from sim.study.compare import (
     cut_short,
@@ -25,7 +26,6 @@ from sim.study.fold import Fold
 from sim.study.fold_requests import DURATIONS, SERVERS
 from sim.study.outcome import Outcome
 from sim.study.simulate import Experiment
-from sim.units import SECONDS_PER_HOUR, Floats, Ticks
 
 SCHEMA: Final = 1
 PERCENTILES: Final = {"p5": 0.05, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}

@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from sim.fleet import RequestStream
-from sim.requests import RequestRows, Requests, all_by_api
-from sim.scenario import Scenario
+from sim.engine.fleet import RequestStream
+from sim.engine.workload import api_times, loads, request_pieces
+from sim.engine.workload.draws import Draws
+from sim.ground.requests import RequestRows, Requests, all_by_api
+from sim.ground.scenario import Scenario
+from sim.ground.units import Ticks
 from sim.study.pools import Pool
 from sim.study.simulate import Experiment
-from sim.units import Ticks
-from sim.workload import api_times, loads, request_pieces
-from sim.workload.draws import Draws
 
 PIECE = 20_000
 """Requests to draw and serve at a time."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.jobs import API, HELD
-from sim.requests import ApiTimes, RequestRows, Requests, Turns
-from sim.units import NEVER, Ticks
-from sim.workload import ApiChance, joined_turns
+from sim.engine.workload import ApiChance, joined_turns
+from sim.ground.jobs import API, HELD
+from sim.ground.requests import ApiTimes, RequestRows, Requests, Turns
+from sim.ground.units import NEVER, Ticks
 
 Yes = npt.NDArray[np.bool_]
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim import fleet, reference
-from sim.account import Answer
-from sim.jobs import Fleet, Paths, Rows, Terms
-from sim.money import (
+from sim.engine import fleet, reference
+from sim.engine.money import (
     Shares,
     Tariff,
     Use,
@@ -24,9 +22,22 @@ from sim.money import (
     with_account,
     with_waiting,
 )
-from sim.requests import RequestRows, Requests
-from sim.requests import Serve as ServeRequests
-from sim.scenario import Plan, Scenario
+from sim.engine.workload import (
+    Listed,
+    RequestList,
+    api_times,
+    listed_jobs,
+    listed_requests,
+    sample,
+    sample_requests,
+    terms,
+)
+from sim.ground.account import Answer
+from sim.ground.jobs import Fleet, Paths, Rows, Terms
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.requests import Serve as ServeRequests
+from sim.ground.scenario import Plan, Scenario
+from sim.ground.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
 from sim.study.at_api import AtApi
 from sim.study.elastic import wear
 from sim.study.fold import Fold, fold
@@ -35,8 +46,6 @@ from sim.study.outcome import Outcome
 from sim.study.pools import Pool, pools
 from sim.study.sessions import Coming, served_turns
 from sim.study.tuning import Serve, Tuning, lending
-from sim.units import HOURS_PER_DAY, NEVER, TICKS_PER_HOUR, Floats, Ticks, tick
-from sim.workload import Listed, RequestList, api_times, listed_jobs, listed_requests, sample, sample_requests, terms
 
 Handled = list[tuple[Pool, Requests, RequestRows]]
 """What became of the requests of each pool of a plan."""

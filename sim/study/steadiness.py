@@ -5,8 +5,8 @@ Not here: whether a run has reached it (``steady``).
 
 from collections.abc import Iterator
 
-from sim.faults import Fault, InputError
-from sim.scenario import Plan, Scenario
+from sim.ground.faults import Fault, InputError
+from sim.ground.scenario import Plan, Scenario
 from sim.study.compare import account_load, overload, serving_load
 
 

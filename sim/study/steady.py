@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from sim.estimate import Estimate, mser5
-from sim.estimate.batch import LongRun, batch_means, count_for, naive
-from sim.faults import Fault, InputError
-from sim.scenario import Scenario
+from sim.ground.estimate import Estimate, mser5
+from sim.ground.estimate.batch import LongRun, batch_means, count_for, naive
+from sim.ground.faults import Fault, InputError
+from sim.ground.scenario import Scenario
+from sim.ground.units import HOURS_PER_DAY, TICKS_PER_HOUR, Floats, tick
 from sim.study.bins import COLUMNS, in_bins
 from sim.study.result import SCHEMA, Json
 from sim.study.simulate import Experiment
@@ -18,7 +19,6 @@ from sim.study.steadiness import check_unchanging, unstable
 from sim.study.study import check_how, chosen_seed, whole
 from sim.study.threads import Progress, mapper, pool
 from sim.study.waits import tail_of_waits
-from sim.units import HOURS_PER_DAY, TICKS_PER_HOUR, Floats, tick
 
 LEAST_JOBS, MOST_JOBS_A_RUN, MOST_RUNS = 1000, 50_000_000, 100_000
 BLOCKS: Final = 40

@@ -14,9 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.estimate import Pooled
-from sim.jobs import Paths, Rows
-from sim.money import (
+from sim.engine.money import (
     Bill,
     Rates,
     Shares,
@@ -28,7 +26,10 @@ from sim.money import (
     waiting_prices,
     waiting_usd,
 )
-from sim.requests import RequestRows, Requests
+from sim.ground.estimate import Pooled
+from sim.ground.jobs import Paths, Rows
+from sim.ground.requests import RequestRows, Requests
+from sim.ground.units import Floats
 from sim.study.elastic import wear
 from sim.study.fold import Fold
 from sim.study.fold_requests import OF_REQUESTS, Folding
@@ -37,7 +38,6 @@ from sim.study.pools import Pool
 from sim.study.serving import PIECE, Serving, drawn, held_whole
 from sim.study.simulate import Experiment
 from sim.study.threads import reached
-from sim.units import Floats
 
 AT_ONCE: Final = 1_000_000
 """Expected requests of a replication up to which all of them are held."""

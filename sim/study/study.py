@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.estimate import Estimate, share
-from sim.faults import InputError
-from sim.money import LINES, Shares
-from sim.scenario import Scenario
-from sim.scenario.inputs import nearest
+from sim.engine.money import LINES, Shares
+from sim.ground.estimate import Estimate, share
+from sim.ground.faults import InputError
+from sim.ground.scenario import Scenario
+from sim.ground.scenario.inputs import nearest
 from sim.study.compare import cheapest_on_each_path
 from sim.study.frames import hires_frame, requests_frame, stints_frame, tunes_frame
 from sim.study.outcome import Outcome

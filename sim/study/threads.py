@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sim.faults import Failure, FleetError
-from sim.memory import keep_freed
+from sim.ground.faults import Failure, FleetError
+from sim.ground.memory import keep_freed
 
 Progress = Callable[[int, int], None]
 _Task = TypeVar("_Task")

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.faults import InputError
-from sim.fleet.contest import players_for
-from sim.hires import ExhaustedError, Hires
-from sim.jobs import API, HIRED, NOT_STARTED, Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
-from sim.scenario import Held, Plan, Scenario
-from sim.scenario.misfits import MOST_NODE_TICKS
-from sim.units import NEVER, Ticks, tick
-from sim.workload import Replay, Sizes, enlarged, first_sizes, hazards, numbers, replay_of
+from sim.engine.fleet.contest import players_for
+from sim.engine.workload import Replay, Sizes, enlarged, first_sizes, hazards, numbers, replay_of
+from sim.ground.faults import InputError
+from sim.ground.hires import ExhaustedError, Hires
+from sim.ground.jobs import API, HIRED, NOT_STARTED, Fleet, Hazards, Hiring, Paths, Recovery, Rows, Terms
+from sim.ground.scenario import Held, Plan, Scenario
+from sim.ground.scenario.misfits import MOST_NODE_TICKS
+from sim.ground.units import NEVER, Ticks, tick
 
 Serve = Callable[[Fleet, Paths, Terms, Hazards | None], Rows]
 """Serves the jobs of each replication on nodes: the kernel, or the reference."""

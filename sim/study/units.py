@@ -1,6 +1,6 @@
 """Units of work: what is computed, kept and tried again as one. A cell of a sweep, or a block of replications of a run.
 
-Not here: where they are kept (``sim.store``), and who does them (``threads``, ``sim.cluster``).
+Not here: where they are kept (``sim.ground.store``), and who does them (``threads``, ``sim.ground.cluster``).
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Protocol
 
-from sim.faults import Failure, StoppedError, UnfinishedError
-from sim.files import made_by
-from sim.scenario.read import values_used
-from sim.scenario.reads import files_sha256
-from sim.store import Store
+from sim.ground.faults import Failure, StoppedError, UnfinishedError
+from sim.ground.files import made_by
+from sim.ground.scenario.read import values_used
+from sim.ground.scenario.reads import files_sha256
+from sim.ground.store import Store
 from sim.study.gathered import Gathered, packed, unpacked
 from sim.study.outcome import Outcome
 from sim.study.packed import PackError, pack, unpack

@@ -2,8 +2,8 @@
 
 import math
 
-from sim.scenario import Plan, Scenario
-from sim.scenario.tails import tail_index
+from sim.ground.scenario import Plan, Scenario
+from sim.ground.scenario.tails import tail_index
 
 _MOST_EXPONENT = 600.0  # far beyond what fits into memory
 

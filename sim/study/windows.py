@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from sim.jobs import Paths
-from sim.money import Calendar, enter_account, enter_requests, enter_tunes, waiting_prices
-from sim.requests import Requests
+from sim.engine.money import Calendar, enter_account, enter_requests, enter_tunes, waiting_prices
+from sim.ground.jobs import Paths
+from sim.ground.requests import Requests
+from sim.ground.units import Floats, Ticks
 from sim.study.simulate import Experiment, Served
-from sim.units import Floats, Ticks
 
 
 @dataclass(frozen=True)

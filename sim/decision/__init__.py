@@ -1,6 +1,0 @@
-"""A decision over years: futures drawn, plans simulated in each, money by month, and the verdict."""
-
-from sim.decision.study import Decided, decide
-from sim.decision.sweep import Swept, decide_at
-
-__all__ = ["Decided", "Swept", "decide", "decide_at"]

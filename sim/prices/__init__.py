@@ -1,6 +1,0 @@
-"""Prices at work: what there is (``listing``), other people's lists taken in (``sources``). Nothing is printed here."""
-
-from sim.prices.listing import KINDS, Row, listed, rows_of
-from sim.prices.sources import FORMS, Found, take_in
-
-__all__ = ["FORMS", "KINDS", "Found", "Row", "listed", "rows_of", "take_in"]

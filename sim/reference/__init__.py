@@ -1,7 +1,0 @@
-"""The fleets told in SimPy, in the plainest words: the specification that runs. Not here: anything fast."""
-
-from sim.reference.api import answer, attempts
-from sim.reference.nodes import serve
-from sim.reference.replicas import serve_requests
-
-__all__ = ["answer", "attempts", "serve", "serve_requests"]

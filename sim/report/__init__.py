@@ -1,7 +1,0 @@
-"""The answer in one look: everything about a scenario as one HTML file. Text out; nothing is printed here."""
-
-from sim.report.findings import FUTURES, Findings, gather
-from sim.report.page import report
-from sim.report.swept import arrival_rate
-
-__all__ = ["FUTURES", "Findings", "arrival_rate", "gather", "report"]

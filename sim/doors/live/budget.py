@@ -1,8 +1,8 @@
 """How many paths, over how much of the horizon: from the work expected, never from the clock. So answers repeat.
 
 Work is counted in jobs under a plan: a fine-tune is one. A closed session is served again with each of its turns, so
-its requests cost by the horizon on top. (``search.effort`` tells a mean of that, for budgets that hold on the whole; here a
-hand waits, and the worst counts.)
+its requests cost by the horizon on top. (``search.effort`` tells a mean of that, for budgets that hold on the whole;
+here a hand waits, and the worst counts.)
 """
 
 import math

@@ -116,7 +116,7 @@ def test_a_sweep_refuses_a_wrong_cell_before_any_work(monkeypatch):
     def never(*_):
         raise AssertionError("worked")
 
-    monkeypatch.setattr(simulation.Experiment, "piece", never)
+    monkeypatch.setattr(simulation.Experiment, "work", never)
     with pytest.raises(InputError, match=r"--vary: workload\.tuning\.arrivals\.rate_per_day must be .*, got -1"):
         sweep(scenario(), {RATE: [1, -1]}, replications=2)
     with pytest.raises(InputError, match="did you mean `rate_per_day`"):

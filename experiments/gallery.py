@@ -1,4 +1,4 @@
-"""Make the pictures of the README again: runs the experiments that draw them, and keeps their pictures.
+"""Make the pictures of docs/gallery.md again: run the experiments that draw them, and keep their pictures.
 
 python experiments/gallery.py                            # all, in some minutes
 python experiments/gallery.py article.py night_fill.py   # those of some experiments

@@ -3,7 +3,7 @@
 numba's own cache names a file by the place of a function, so it runs old code where a function or a constant of another
 file has changed, and ends in a traceback where a file is damaged. Here a name is a fingerprint: of the kernel, of the
 kernels it calls and the constants they read, of numba and of the processor; and a file begins with its checksum.
-Whoever can write into the folder could have us run what he likes, so it is used only if it is ours alone.
+Whoever can write into the folder could have us run anything, so it is used only if it is ours alone.
 """
 
 import hashlib

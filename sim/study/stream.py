@@ -3,7 +3,7 @@
 What a request carries of idle money is known when all who share it have come. So a replication is gone through twice:
 the first time it is served and added up; the second time it is drawn and served again, and folded with the shares
 known. A histogram that was made at the first time could not be corrected afterwards, for in its bins the requests are
-no longer known apart; and to keep two numbers of each of a billion requests is what shall not be. Every sum goes on
+no longer known apart; and two numbers of each of a billion requests are 16 GB. Every sum goes on
 from chunk to chunk in job order: the cut changes no bit of any result, and one chunk of all is the way of short
 replications.
 """

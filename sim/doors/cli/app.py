@@ -54,8 +54,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the plain help page: laid out by rich it takes 0.15 s longer to appear
     help="Hold GPUs or hire them: cost, waits and idle money of a fleet, simulated, with their uncertainty.",
-    epilog="Results and their definitions: README. Exit: 0 good, 1 a check failed or a file cannot be written, 2 bad "
-    "input, 3 some of the work failed, 130 interrupted, 143 asked to end.",
+    epilog="What each number means: docs/costs.md, docs/words.md. Exit: 0 good, 1 a check failed or a file cannot be "
+    "written, 2 bad input, 3 some of the work failed, 130 interrupted, 143 asked to end.",
 )
 
 

@@ -44,7 +44,7 @@ Vary = Annotated[
 ]
 _EPILOG = (
     "Present value: all that is paid, discounted to today. Regret: what a choice costs more than the best one in the "
-    "same future with the same noise. Not enough data: said instead of a number. All definitions: README."
+    "same future with the same noise. Not enough data: said instead of a number. All definitions: docs/costs.md."
 )
 
 

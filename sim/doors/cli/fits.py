@@ -50,21 +50,21 @@ def profile(
     file: Annotated[Path, typer.Argument(help="Benchmark table: CSV or lines of JSON, plain or .gz.", metavar="FILE")],
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", help="Only rows of which a column reads this.", metavar="COLUMN=VALUE"),
+        typer.Option("--where", help="Only rows in which the column holds this value.", metavar="COLUMN=VALUE"),
     ] = None,
     kv_us: Annotated[
-        str | None, typer.Option("--kv-us", help="Microseconds a cached token adds to an iteration.", metavar="N")
+        str | None, typer.Option("--kv-us", help="Microseconds that a cached token adds to an iteration.", metavar="N")
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Of the catalog; with --accelerator it tells --kv-us.")
     ] = None,
     accelerator: Annotated[str | None, typer.Option("--accelerator", help="GPU of the catalog.")] = None,
     gpus: Annotated[str, typer.Option("--gpus", help="GPUs of a replica, for --model.", metavar="N")] = "1",
-    prompt: Annotated[str | None, typer.Option("--prompt", help="Tokens read a request.", metavar="N")] = None,
-    output: Annotated[str | None, typer.Option("--output", help="Tokens written a request.", metavar="N")] = None,
-    requests: Annotated[str | None, typer.Option("--requests", help="Requests of a run.", metavar="N")] = None,
-    seats: Annotated[str | None, typer.Option("--max-num-seqs", help="Seats of the engine.", metavar="N")] = None,
-    budget: Annotated[str | None, typer.Option("--token-budget", help="Tokens an iteration.", metavar="N")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="Prompt tokens of each request.", metavar="N")] = None,
+    output: Annotated[str | None, typer.Option("--output", help="Output tokens of each request.", metavar="N")] = None,
+    requests: Annotated[str | None, typer.Option("--requests", help="Requests of each run.", metavar="N")] = None,
+    seats: Annotated[str | None, typer.Option("--max-num-seqs", help="Requests that run at one time, at most.", metavar="N")] = None,
+    budget: Annotated[str | None, typer.Option("--token-budget", help="Tokens of an iteration, at most.", metavar="N")] = None,
     room: Annotated[str | None, typer.Option("--kv-tokens", help="Tokens the cache holds.", metavar="N")] = None,
     lag: Annotated[str | None, typer.Option("--join-lag", help="0 or 1; both are tried unless stated.")] = None,
     fit_at: Annotated[

@@ -32,7 +32,7 @@ _MOST_FUTURES, _MOST_REPLICATIONS, _MOST_POINTS = 100_000, 10_000, 2**16
 _EPILOG = (
     "Tornado: one input at its 10th and 90th percentile, all others central, on the same noise. Sobol: shares of the "
     "variance over all inputs. Worth of knowing an input: expected regret spared by choosing after it is known. All "
-    "definitions: README."
+    "definitions: docs/costs.md."
 )
 
 

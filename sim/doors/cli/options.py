@@ -61,7 +61,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder to write results
 WORDS = (
     "USD a job: fully loaded, its own cost and its share of idle time, staff, overhead. Wait: from arrival to start. "
     "TTFT: from arrival to the first token. TPOT: from the first token to the last, over the tokens after the first. "
-    "USD/M output tokens: the fully loaded bill of the class over the tokens written. All definitions: README."
+    "USD/M output tokens: the fully loaded bill of the class over the tokens written. All definitions: docs/costs.md."
 )
 FORMATS = ("text", "json", "csv")
 ENGINES = ("kernel", "simpy")

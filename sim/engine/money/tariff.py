@@ -21,7 +21,7 @@ class Lender:
     nodes : int
         That it lends at times.
     usd_per_gpu_h : float
-        Its rate over its GPUs; who borrows pays it for what he uses.
+        Its rate over its GPUs; who borrows pays it for what is used.
     list_usd_per_gpu_h : float or None
         On-demand list price of the same instance, where the book has one.
     """

@@ -2,8 +2,8 @@
 
 An attempt meets, in this order: an outage (it fails at once); the reserved units (they take it if they hold its
 tokens); the limits of what is paid per use (both must hold it; a refusal takes nothing from either); an error (what it
-took is gone). Whoever is turned away tries again after a back-off, as often as he may. Attempts at one instant go in
-the order of the calls: who was handed over first is first, so retries go before what is new.
+took is gone). Whoever is turned away tries again after a back-off, as often as the rules allow. Attempts at one instant
+go in the order of the calls: who was handed over first is first, so retries go before what is new.
 
 A bucket is full at the start. A request of more tokens than it ever holds goes when it is full, and leaves it owing.
 """

@@ -1,10 +1,9 @@
 """Nodes in SimPy: each job is a process that arrives and waits until it starts or gives up waiting.
 
 What happens at one instant happens in this order, by the rank that each event carries as its SimPy priority (insertion
-order would let a patience timer run before a completion): completions, nodes that fail or are reclaimed,
-lent nodes that are taken back, nodes that come up, idle
-hired nodes that go back, one dispatch; ends of patience, one dispatch; arrivals one by one in job order, a dispatch
-after each. What follows with no delay comes before the next arrival.
+order would let a patience timer run before a completion): completions, nodes that fail or are reclaimed, lent nodes
+that are taken back, nodes that come up, idle hired nodes that go back, one dispatch; ends of patience, one dispatch;
+arrivals one by one in job order, a dispatch after each. What follows with no delay comes before the next arrival.
 
 The life of a job: it joins the queue; a dispatch starts it, or it finds the queue full and goes to the API, or it
 loses patience and goes to the API, or the clock stops first. A job that loses a node, or has to give way to a job of

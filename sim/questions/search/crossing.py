@@ -2,7 +2,7 @@
 
 The interval holds every value at which a paired t test does not tell the two bills apart. It covers the true crossing
 whenever that test does not err there, whatever the slope and however the difference bends or steps: Fieller's interval,
-without his straight line.
+without its straight line.
 
 References
 ----------

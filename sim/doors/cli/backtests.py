@@ -52,7 +52,9 @@ def backtest(
     file: File,
     invoice: Annotated[Path, typer.Option("--invoice", help="FOCUS 1.0 export, CSV or .gz.", metavar="FILE")],
     plan: Annotated[str | None, typer.Option("--plan", help="The plan that was in force.", metavar="NAME")] = None,
-    month: Annotated[str | None, typer.Option("--month", help="Month, as 2026-10, where the export holds several.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--month", help="Month, as 2026-10, where the export has several.")
+    ] = None,
     maps: Annotated[
         list[str] | None,
         typer.Option("--map", help="Line of a service, SKU or resource: held, on_demand, ...", metavar="NAME=LINE"),

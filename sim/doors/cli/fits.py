@@ -63,8 +63,12 @@ def profile(
     prompt: Annotated[str | None, typer.Option("--prompt", help="Prompt tokens of each request.", metavar="N")] = None,
     output: Annotated[str | None, typer.Option("--output", help="Output tokens of each request.", metavar="N")] = None,
     requests: Annotated[str | None, typer.Option("--requests", help="Requests of each run.", metavar="N")] = None,
-    seats: Annotated[str | None, typer.Option("--max-num-seqs", help="Requests that run at one time, at most.", metavar="N")] = None,
-    budget: Annotated[str | None, typer.Option("--token-budget", help="Tokens of an iteration, at most.", metavar="N")] = None,
+    seats: Annotated[
+        str | None, typer.Option("--max-num-seqs", help="Requests that run at one time, at most.", metavar="N")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--token-budget", help="Tokens of an iteration, at most.", metavar="N")
+    ] = None,
     room: Annotated[str | None, typer.Option("--kv-tokens", help="Tokens the cache holds.", metavar="N")] = None,
     lag: Annotated[str | None, typer.Option("--join-lag", help="0 or 1; both are tried unless stated.")] = None,
     fit_at: Annotated[

@@ -153,7 +153,7 @@ async function open(name) {
 
 /** Tell why a first answer may take long. */
 const patience = later(PATIENCE_MS, () => {
-  const text = "Computing … The first answer after an installation takes up to a minute: the engine is being compiled.";
+  const text = "Computing … The first answer after an installation takes some 10 seconds: kernels are being compiled.";
   if (live.look && !live.answer) putNamed($("sentence"), text);
 });
 

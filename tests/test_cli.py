@@ -219,6 +219,12 @@ def test_one_of_something_is_not_several(article):
     assert "expected in 1 day\n" in here("check", article, "--set=horizon_days=1")[1]
 
 
+def test_the_version_is_told():
+    assert here("--version") == (0, f"fleetecon {sim.__version__}\n", "")
+    assert f"version: {sim.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert (ROOT / "CHANGELOG.md").read_text().splitlines()[2].startswith(f"## {sim.__version__} ")
+
+
 def test_help_names_every_verb():
     status, out, _ = here("--help")
     assert status == 0

@@ -1,3 +1,3 @@
 """What everything stands on: units, faults, files, dated facts, scenarios, tables of jobs. Not here: what jobs meet."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

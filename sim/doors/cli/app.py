@@ -6,12 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from sim.doors.cli.kernels import announce
+from sim.ground import __version__
 from sim.ground.faults import CannotWriteError, FleetError, HaltedError, InputError, StoppedError, UnfinishedError
 
 NAME: Final = "fleetecon"
@@ -57,6 +58,22 @@ app = typer.Typer(
     epilog="What each number means: docs/costs.md, docs/words.md. Exit: 0 good, 1 a check failed or a file cannot be "
     "written, 2 bad input, 3 some of the work failed, 130 interrupted, 143 asked to end.",
 )
+
+
+def _told_version(asked: bool) -> None:
+    """Print the version, and end."""
+    if asked:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_the_verb(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_told_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take what stands before the verb."""
 
 
 def leave_at_once(status: int = INTERRUPTED) -> NoReturn:

@@ -103,6 +103,7 @@ def told(look, values, paths):
     costs = {plan: cost(plan, rate, v) for plan in PLANS}
     able = {plan: serves(plan, rate, v) for plan in PLANS}
     best = min((plan for plan in PLANS if able[plan]), key=costs.get)
+    sentence = f"{best} is cheapest: {costs[best]:.2f} USD a run, in 97 % of the years."
     plans = [
         {
             "name": plan,
@@ -127,12 +128,7 @@ def told(look, values, paths):
         "horizon_days": 365,
         "shortened": None,
         "values": values,
-        "verdict": {
-            "sentence": f"{best} is cheapest: {costs[best]:.2f} USD a run, in 97 % of the years.",
-            "plan": best,
-            "chance": est(0.97, 0.01),
-            "alike": [],
-        },
+        "verdict": {"sentence": sentence, "plan": best, "chance": est(0.97, 0.01), "alike": []},
         "classes": look.as_json()["classes"],
         "plans": plans,
         "curve": curve_of(v, rate),

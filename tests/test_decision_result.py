@@ -185,7 +185,7 @@ def test_verdicts_without_a_contest_in_words():
     alone = decision_verdict(told(same, unfit=[(each, 1) for each in range(20)]))
     assert alone == (
         "Only `reserved` is ranked: its present value is 2.00 USD on average.\n"
-        f"`on_demand` is not ranked: in 100 % of the futures it does not do the work ({LATE})."
+        f"`on_demand` is not ranked: in 100 % of the futures it does not do the work (for example: {LATE})."
     )
     nobody = decision_verdict(told(same, unfit=[(each, plan) for each in range(20) for plan in (0, 1)]))
     assert nobody.startswith(

@@ -65,7 +65,7 @@ def test_periods_are_needed_where_one_simulation_cannot_do(text, step):
 
 
 def test_a_span_that_nobody_states_is_refused_where_the_horizon_is_none():
-    with pytest.raises(LookupError, match=r"must be stated, because horizon_days .400. is no whole number of months"):
+    with pytest.raises(LookupError, match=r"horizon_days .400. is no whole number of months.*months: 3"):
         completed(scenario(settings={"horizon_days": 400}))
 
 

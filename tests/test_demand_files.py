@@ -97,6 +97,17 @@ def test_jobs_keep_their_widths_and_odd_ones_are_rounded_up_to_nodes(tmp_path):
     assert run(scenario, replications=1).result["plans"]["held"]["classes"]["jobs"]["jobs"].value > 1000
 
 
+@pytest.mark.parametrize(("unit", "a_unit"), [("hours", 1), ("minutes", 60), ("seconds", 3600)])
+def test_services_are_read_in_the_unit_that_is_told(tmp_path, unit, a_unit):
+    rows = [f"{hour},{2 * a_unit},1" for hour in range(41)]
+    (tmp_path / "jobs.csv").write_text("\n".join(["at,took,gpus", *rows]) + "\n")
+    roles = ["--column", "arrival=at", "--column", "service=took", "--column", "gpus=gpus"]
+    given = ("fit", "workload", tmp_path / "jobs.csv", *roles, "--unit", "hours", "--service-unit", unit)
+    status, out, _ = here(*given, "--format", "json")
+    assert status == 0
+    assert json.loads(out)["sizes"]["service_hours"]["mean"] == pytest.approx(2)
+
+
 def test_jobs_of_tokens_alone_get_nodes_for_the_pace_that_is_assumed(tmp_path):
     rows = [f"{quarter * 900},4,1000000" for quarter in range(401)]  # 4 jobs an hour, 4 GPUs each, 2 h by assumption
     (tmp_path / "tokens.csv").write_text("\n".join(["at,gpus,tokens", *rows]) + "\n")
@@ -180,6 +191,8 @@ def test_what_cannot_be_written_is_refused_in_one_line(tmp_path):
         (["--column", "who=x"], "--column: must be role=column, a role of arrival, prompt"),
         (["--column", "arrival=TIMESTAMP"], "--column: must name the columns of arrival, and prompt and output"),
         (["--column", "arrival=a", "--column", "prompt=b"], "--column: must name both prompt and output"),
+        (["--column", "arrival=a", "--column", "service=b"], "--column: service must come with --service-unit hours,"),
+        (["--service-unit", "hours"], "--service-unit: must come with --column service=COLUMN"),
         (["--name", "../x"], "--name: must be a slug of a-z, 0-9 and _, at most 50 long"),
         (["--where", "model=x"], "--where: is for logs of rates; log.csv lists requests"),
         (["--seed", "x"], "--seed: must be a whole number"),

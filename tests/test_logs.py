@@ -112,7 +112,7 @@ ROW = '{"timestamp": 0, "input_length": 1, "output_length": 1}\n'
     ("text", "log", "refusal"),
     [
         ("", {}, r"log: is empty; its first line must name the columns TIMESTAMP, ContextTokens, GeneratedTokens$"),
-        ("a,b\n1,2\n", {}, r"log:1: must have the columns of a known log \(TIMESTAMP, .*; name its own in `columns`"),
+        ("a,b\n1,2\n", {}, r"log:1: must have the columns of a known log .*; name its own in `columns` .*of jobs"),
         (AZURE.replace(",", ";"), {}, r"log:1: must have the columns of a known log .* use `;`, save it with commas"),
         ("TIMESTAMP,Context,GeneratedTokens\n", {}, r"log:1: has no column 'ContextTokens' \(for prompt\); did you"),
         ("t;p;o\n1;2;3\n", NAMES, r"log:1: has no column 't' \(for arrival\); it seems to use `;`"),

@@ -319,5 +319,11 @@ def test_file_names_start_from_the_folder_of_the_scenario(tmp_path):
 
 
 def test_a_file_that_is_not_there():
-    with pytest.raises(InputError, match=r"nowhere\.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: cannot be read: No such file or directory$"):
         load("nowhere.yaml")
+
+
+def test_a_file_that_is_named_without_its_end(tmp_path):
+    (tmp_path / "a.yaml").write_text(ARTICLE)
+    with pytest.raises(InputError, match=r"a: cannot be read: No such file or directory; did you mean `.*a\.yaml`\?$"):
+        load(tmp_path / "a")

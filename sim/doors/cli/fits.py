@@ -130,6 +130,19 @@ def _roles(text: list[str] | None) -> dict[str, str] | None:
     return found or None
 
 
+def _service_unit(roles: dict[str, str] | None, text: str | None) -> str:
+    """Read the unit of services, which no header tells: hours taken for seconds would cost next to nothing."""
+    if "service" not in (roles or {}):
+        if text is not None:
+            raise InputError.one("--service-unit", "must come with --column service=COLUMN")
+        return _SERVICE_UNITS[-1]
+    if text is None:
+        raise InputError.one("--column", "service must come with --service-unit hours, minutes or seconds")
+    return choice("--service-unit", text, _SERVICE_UNITS)
+
+
+_SERVICE_UNITS = ("hours", "minutes", "seconds")
+
 ROLES = ("arrival", "prompt", "output", "cached", "service", "gpus", "tokens", "tenant", "rate", "cv")
 
 
@@ -159,6 +172,9 @@ def workload(
         list[str] | None,
         typer.Option("--column", help="arrival, prompt, output; service, gpus, tokens; tenant.", metavar="ROLE=COLUMN"),
     ] = None,
+    service_unit: Annotated[
+        str | None, typer.Option("--service-unit", help="Of the column service: hours, minutes or seconds.")
+    ] = None,
     unit: Annotated[
         str | None, typer.Option("--unit", help="Of arrivals: datetime, milliseconds, seconds, minutes, hours, days.")
     ] = None,
@@ -187,7 +203,8 @@ def workload(
     called = name if name is not None else slug(log.name.split(".")[0])
     if called != slug(called):
         raise InputError.one("--name", f"must be a slug of a-z, 0-9 and _, at most 50 long, got {called[:80]!r}")
-    told = Told(form, _roles(columns), unit, zone, skip_empty, sort)
+    roles = _roles(columns)
+    told = Told(form, roles, unit, zone, skip_empty, sort, _service_unit(roles, service_unit))
     number = whole("--seed", seed, 0, 2**63 - 1)
     learned = learn(log, told, _where(where), number, out, called, _Teller())
     if format_ == "json":

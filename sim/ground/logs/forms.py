@@ -158,7 +158,8 @@ def detect(header: Sequence[str], where: str, forms: Sequence[Form]) -> Form:
         way_out = (
             "it seems to use `;`, save it with commas"
             if ";" in header[0]
-            else "name its own in `columns` (`--column prompt=..`)"
+            else "name its own in `columns` (`--column arrival=.. --column prompt=.. --column output=..`;"
+            " of jobs arrival and service)"
         )
         text = f"must have the columns of a known log ({names}), got {list(header)[:5]}; {way_out}"
         raise InputError.one(where, text)

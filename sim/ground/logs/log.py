@@ -206,12 +206,12 @@ def rows_of(file: Path, limits: Limits) -> Rows:
     return ParquetRows(file)
 
 
-def _told(columns: Mapping[str, str], unit: str | None) -> Form:
+def _told(columns: Mapping[str, str], unit: str | None, service_unit: str) -> Form:
     """Make the form of columns that were told by role."""
     kind: Kind = "inference" if "prompt" in columns else "rates" if "rate" in columns else "fine_tune"
     at = columns.get("arrival")
     of_known = next((form.unit for form in KNOWN if form.kind == kind and form.columns["arrival"] == at), "")
-    return Form("columns", kind, dict(columns), unit or of_known)
+    return Form("columns", kind, dict(columns), unit or of_known, service_unit=service_unit)
 
 
 def _choose(rows: Rows, form: Form | str | None, kind: Kind | None) -> Form:
@@ -255,6 +255,7 @@ def open_log(
     sort: bool = False,
     texts: bool = False,
     limits: Limits | None = None,
+    service_unit: str = "seconds",
 ) -> Log:
     """Open a log of requests, jobs or rates: CSV, lines of JSON or Parquet, plain or gzipped, of any length.
 
@@ -279,6 +280,8 @@ def open_log(
         Accept rows that are out of order; they are given as they stand, for a stream cannot be sorted.
     texts : bool
         Read columns of text such as ``tenant`` as well.
+    service_unit : str
+        Of the column ``service`` in ``columns``: hours, minutes or seconds.
 
     Raises
     ------
@@ -289,7 +292,7 @@ def open_log(
     with readable(file):
         rows = rows_of(file, limits or Limits())
         try:
-            found = _told(columns, unit) if columns is not None else _choose(rows, form, kind)
+            found = _told(columns, unit, service_unit) if columns is not None else _choose(rows, form, kind)
             found = replace(found, unit=unit) if unit is not None else found
             if not rows.header and isinstance(rows, CsvRows):
                 names = ", ".join(found.columns.values())

@@ -58,7 +58,8 @@ def completed(scenario: Decided) -> Decision:
     months = said.months or whole_months(scenario)
     if months is None:
         horizon = f"horizon_days ({scenario.horizon_days:g})"
-        raise LookupError(f"must be stated, because {horizon} is no whole number of months of 730 h, 600 at most")
+        text = f"must be stated, because {horizon} is no whole number of months of 730 h, 600 at most"
+        raise LookupError(f"{text}; `decision: {{months: 3}}` decides about 3")
     step = said.step_months
     if step is None and _needs_step(scenario, months):
         step = _USUAL_STEP if months % _USUAL_STEP == 0 else 1

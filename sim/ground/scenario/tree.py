@@ -4,6 +4,7 @@ Not here: what the keys mean. ruamel.yaml reads YAML 1.2, so ``1e3`` is a number
 """
 
 import io
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ def file_text(file: Path, most_bytes: int = MOST_BYTES, what: str = "a scenario"
             raise InputError.one(f"{file}", f"is larger than {most_bytes:,} bytes, too large for {what}")
         raw = file.read_bytes()
     except OSError as error:
-        raise InputError.one(f"{file}", f"cannot be read: {error.strerror}") from None
+        lacks_its_end = isinstance(error, FileNotFoundError) and os.path.isfile(f"{file}.yaml")
+        way_out = f"; did you mean `{file}.yaml`?" if lacks_its_end else ""
+        raise InputError.one(f"{file}", f"cannot be read: {error.strerror}{way_out}") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -168,7 +168,7 @@ class JobClass(Part):
             return []
         columns = self.sizes.columns if self.sizes is not None else self.trace.roles if self.trace is not None else None
         own = self.jobs is not None or (columns is not None and columns.gpus is not None)
-        gpus = "the GPUs of each job" if own else f"{self.gpus} GPUs"
+        gpus = "the GPUs of each job" if own else f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}"
         return [stated(f"pace of class `{name}`", hours, f"h per million tokens on {gpus}", self.source)]
 
     def row_hours(self, sizes: JobSizes) -> Floats:

@@ -28,6 +28,7 @@ class Told:
     zone: str | None = None
     skip_empty: bool = False
     sort: bool = False
+    service_unit: str = "seconds"
 
 
 @dataclass
@@ -110,6 +111,7 @@ def opened(file: Path, told: Told) -> Log:
         told.zone,
         skip_empty=told.skip_empty,
         sort=told.sort,
+        service_unit=told.service_unit,
         texts=True,
     )
 

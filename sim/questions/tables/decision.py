@@ -120,7 +120,7 @@ def decision_verdict(result: Json) -> str:
     lines = [_answer(result)]
     for name, each in result["strategies"].items():
         if not each["ranked"]:
-            share, why = percent(each["unfit_share"].value), each["unfit"][0]["for_example"]
+            share, why = percent(each["unfit_share"].value), f"for example: {each['unfit'][0]['for_example']}"
             lines.append(f"`{name}` is not ranked: in {share} of the futures it does not do the work ({why}).")
     return "\n".join(lines)
 

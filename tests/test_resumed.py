@@ -129,6 +129,18 @@ def test_shares_of_a_run_are_the_whole_whatever_their_order(copies):
     assert finals(copies.folder / "joined") == finals(copies.folder / "one_run")
 
 
+def test_another_seed_and_a_share_without_work_are_told(copies):
+    few = ("run", "small.yaml", "--reps=2")
+    assert copies.run(*few, "--seed=1", "--out", "seeds")["status"] == 0
+    told = copies.run(*few, "--seed=2", "--out", "seeds")
+    assert (told["status"], len(told["done"])) == (0, 1)
+    assert "seeds: what is there has seed 1; it gives way to the results of seed 2" in told["stderr"]
+    assert "gives way" not in copies.run(*few, "--seed=2", "--out", "seeds")["stderr"]
+    idle = copies.run(*few, "--out", "idle", "--shard=2/2")
+    assert (idle["status"], idle["done"]) == (0, [])
+    assert "share 2 has nothing to do: there are no more blocks of replications than 1; make fewer shares" in idle["stderr"]
+
+
 def test_a_run_until_it_is_precise_goes_on(copies):
     question = ("run", "small.yaml", "--precision=3%", "--jobs=2")
     whole = copies.run(*question, "--out", "precise", block=BLOCK)

@@ -122,6 +122,8 @@ def _described(store: "Store", out: Path, asked: Asked, seed: int | None) -> tup
     known = (seed, scenario.seed, before.get("seed"))
     chosen = next((int(each) for each in known if each is not None), None)
     chosen = draw_seed() if chosen is None else chosen
+    if before.get("seed", chosen) != chosen:
+        note(f"{out}: what is there has seed {before['seed']}; it gives way to the results of seed {chosen}")
     ends = [end for end in before.get("ends", []) if end != asked.replications][1 - _MOST_ENDS :]
     if asked.replications is not None:
         ends.append(asked.replications)

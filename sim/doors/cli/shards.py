@@ -58,6 +58,8 @@ def do_share(
         else:
             all_done(mine, Threads(jobs), means, progress)
         tidied(means)
+    if not mine:
+        note(f"share {part[0]} has nothing to do: there are no more {asked.what} than {len(units)}; make fewer shares")
     done = f"share {part[0]} of {part[1]}: {len(mine)} of {len(units)} {asked.what} are in {out}"
     say(f"{done}; `fleetecon merge OUT {out} ..` puts all shares together")
 

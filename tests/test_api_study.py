@@ -124,6 +124,15 @@ def test_reserved_units_are_paid_busy_or_idle():
     assert loaded.to_list() == pytest.approx([2.4 * 10 / 22, 2.4 * 10 / 22, 2.4 * 2 / 22])  # idle money by tokens
 
 
+def test_who_is_answered_as_a_window_begins_uses_the_units_of_that_window():
+    # Two windows of 432 s at 1.2 USD, one request at the beginning of each: it carries the whole window.
+    twice = [{"arrival_s": at, "prompt_tokens": 600, "output_tokens": 400} for at in (0, 432)]
+    units = {"units": 1, "tokens_per_minute_per_unit": 60_000, "usd_per_unit_h": 10}
+    asked = {"workload.chat.requests": twice, f"{API}.reserved": units, "allocation.window_days": 0.005}
+    study = run(scenario(LISTED, asked), 1, jobs=1)
+    assert study.jobs("api")["fully_loaded_usd"].to_list() == pytest.approx([1.2, 1.2])
+
+
 def test_what_exceeds_the_units_is_paid_per_use():
     units = {"units": 1, "tokens_per_minute_per_unit": 60_000, "usd_per_unit_h": 10, "burst_s": 1}
     study = one(reserved=units)  # 1,000 tokens are saved up: the second request is paid for by its tokens

@@ -79,6 +79,15 @@ def test_the_latest_order_is_cancelled_first(serve):
 
 
 @served()
+def test_the_latest_order_may_be_that_of_a_lower_number(serve):
+    # From 2 to 5 node 1 leaves, so at 3 node 2 is ordered, at 6 node 1 again; at 7 four are left, and two nodes do.
+    rules = scaled(3, edges=(0, 8), minimum=1, target=2)
+    requests = [(0, 1, 2), (0, 1, 2), (0, 1, 12), (1, 1, 4), (2.5, 1, 9), (2.5, 1, 9), (5.5, 1, 1), (5.5, 1, 9)]
+    rows = serve(rules, arriving(*requests), None, loads=seconds(0, 9, 9))
+    assert hires(rows) == [(0, 0, 0, None), (1, 1, 1, 5), (2, 3, 12, None), (1, 6, None, 7)]
+
+
+@served()
 def test_fewer_must_be_enough_for_the_cool_down(serve):
     # At 1 three nodes. At 3 one would do, at 4 two, and at 5 still: two stay. From 6 on one would do, and at 8.
     rules = scaled(3, edges=(0, 10), cool_down=2, minimum=1)

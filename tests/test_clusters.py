@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,12 @@ def test_independent_paths_count_each():
     assert found.high - found.low == pytest.approx(plain.high - plain.low, rel=0.05)
 
 
+def test_the_effective_number_of_paths_by_hand():
+    """0, 2, 2, 2 and 4 hits in 5 clusters of 4: the variance of 0.5 is 5/4 * 8 / 20^2, as that of 10 paths."""
+    hits = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]], np.float64)
+    assert clustered_share(hits, 0.95) == replace(share(5, 10, 0.95), n=5)
+
+
 def test_a_path_that_tells_nothing_is_left_out():
     hits = np.array([[1.0, np.nan], [np.nan, np.nan], [0.0, 0.0]])
     found = clustered_share(hits, 0.95)
@@ -66,6 +73,14 @@ def test_quantiles_of_one_path_a_cluster_are_plain_quantiles():
     assert found == plain
 
 
+def test_ranks_are_carried_over_outwards():
+    """Ranks 3 and 10 of 12 futures, three of which have two paths: 3.75 and 12.5 of 15 paths are 3 and 13."""
+    values = np.tile(np.arange(12.0)[:, None], 2)
+    values[3:, 1] = np.nan
+    found = clustered_quantile(values, 0.5, 0.95)
+    assert (found.value, found.low, found.high) == (4, 1, 9)
+
+
 def test_a_quantile_that_so_few_cannot_bound_is_lacking():
     found = clustered_quantile(np.arange(20.0)[:, None], 0.99, 0.95)
     assert isinstance(found, Lacking)
@@ -85,6 +100,13 @@ def test_the_share_between_clusters_by_hand():
     """Ten clusters of 2: mean squares 2 * var(0..9) = 55/3 and 0.5, so (55/3 - 0.5) / (55/3 + 0.5)."""
     values = np.arange(10.0)[:, None] + np.array([-0.5, 0.5])
     assert share_between(values, 0.95).value == pytest.approx((55 / 3 - 0.5) / (55 / 3 + 0.5))
+
+
+def test_the_interval_of_a_share_of_variance_by_the_tables_of_f():
+    """The same ten clusters of 2: 9 and 10 degrees. F(9, 10) is above 3.779, and F(10, 9) above 3.964, in 1 of 40."""
+    found, ratio = share_between(np.arange(10.0)[:, None] + np.array([-0.5, 0.5]), 0.95), 110 / 3
+    assert found.low == pytest.approx((ratio / 3.779 - 1) / (ratio / 3.779 + 1), rel=1e-3)
+    assert found.high == pytest.approx((ratio * 3.964 - 1) / (ratio * 3.964 + 1), rel=1e-3)
 
 
 def test_nothing_between_clusters_is_a_share_of_zero():

@@ -162,6 +162,15 @@ def test_a_cancelled_order_pays_until_it_is_cancelled(serve, billing, usd):
 
 
 @served()
+def test_an_unused_order_is_shared_in_the_window_that_begins_with_it(serve):
+    # Both jobs lose patience after half an hour, 1 USD, while their nodes boot; the second comes as a window begins.
+    paths, rules = jobs([0, 5], 1), elastic()
+    rows = serve(rules, paths, terms(paths, patience=0.5), hazards([1, 1]))
+    found = charge(prices(hired=Billing(2)), rules, paths, rows, 0, tick(5), "equal")
+    assert found.fully_loaded.tolist() == near([1, 1])
+
+
+@served()
 @pytest.mark.parametrize(("from_order", "paid"), [(True, 2), (False, 2)])
 def test_a_minimum_begins_where_billing_does(serve, from_order, paid):
     paths, rules = jobs([0, 8.5], 0.1), elastic()

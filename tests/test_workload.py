@@ -273,6 +273,14 @@ def test_setup_is_part_of_the_service_and_tokens_set_its_length():
     assert paths.service.tolist() == to_ticks(paths.tokens * 2 + 0.5).tolist()
 
 
+def test_noise_is_on_the_setup_too():
+    noisy = {"workload.tuning.noise_cv": 0.3}
+    bare, longer = (
+        sample(scenario(settings=noisy | more), 1, [0], {}) for more in ({}, {"workload.tuning.setup_hours": 0.5})
+    )
+    assert np.abs(longer.service - bare.service * 1.25).max() <= 1  # 2.5 h for 2 h, to a tick of rounding
+
+
 def test_terms_patience_and_api_time():
     hybrid = {"held": {"p4d": {"gpus": 8, "usd_per_node_h": 1, "nodes": 1}}, "api": {"offer": "openai_2023_08"}}
     fixed = scenario(settings={"plans.hybrid": hybrid | {"patience_hours": 4}})

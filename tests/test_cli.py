@@ -109,10 +109,10 @@ def test_run_as_text_names_the_cheapest_and_warns(article):
     for word in ("reserved", "on_demand", "api", "USD", "p95", "30 days", "GPU time"):
         assert word in out
     assert "Cheapest: `api`, " in out
-    assert "(needs n>=72)" in out  # fault D05: a quantile beyond the data has no interval
-    assert "(needs n>=368)" in out
+    assert "p5 (takes 72)" in out  # fault D05: a quantile beyond the data has no interval
+    assert "p99 (takes 368)" in out
     assert "warning (few_replications): percentiles of the bill have no interval" in out
-    assert "needs n>=72" not in here("run", article, "--reps=72")[1]
+    assert "takes 72" not in here("run", article, "--reps=72")[1]
 
 
 def test_both_engines_print_the_same(article):

@@ -154,12 +154,12 @@ def _bill_percentiles(result: Json) -> Iterator[Block]:
             rows.append(["  high", *(_blank_or(each.high) for each in found)])
     yield table(("bill, USD", *keys), rows)
     lacking = [
-        f"{key} (needs n>={replications_needed(PERCENTILES[key], result['confidence'])})"
+        f"{key} (takes {replications_needed(PERCENTILES[key], result['confidence'])})"
         for key in keys
         if any(plan["bill_percentiles_usd"][key].low is None for plan in result["plans"].values())
     ]
     if lacking:
-        yield note(f"interval not available with fewer replications: {', '.join(lacking)}")
+        yield note(f"too few replications for an interval of {', '.join(lacking)}")
 
 
 def _blank_or(value: float | None) -> str:

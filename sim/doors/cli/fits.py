@@ -114,6 +114,10 @@ def profile(
         tell(fitting.fitted_blocks(found))
 
 
+_SERVICE_UNITS = ("hours", "minutes", "seconds")
+ROLES = ("arrival", "prompt", "output", "cached", "service", "gpus", "tokens", "tenant", "rate", "cv")
+
+
 def _roles(text: list[str] | None) -> dict[str, str] | None:
     """Read ``role=column`` texts."""
     found: dict[str, str] = {}
@@ -139,11 +143,6 @@ def _service_unit(roles: dict[str, str] | None, text: str | None) -> str:
     if text is None:
         raise InputError.one("--column", "service must come with --service-unit hours, minutes or seconds")
     return choice("--service-unit", text, _SERVICE_UNITS)
-
-
-_SERVICE_UNITS = ("hours", "minutes", "seconds")
-
-ROLES = ("arrival", "prompt", "output", "cached", "service", "gpus", "tokens", "tenant", "rate", "cv")
 
 
 class _Teller:

@@ -204,6 +204,16 @@ def test_tokens_count_as_often_as_they_were_paid(account, times, held, tmp_path)
     assert nodes == held.get("node hours")
 
 
+@pytest.mark.parametrize("account", ["", ", limits: {requests_per_minute: 1000}"], ids=["prices", "an account"])
+def test_a_warm_up_before_the_month_is_none_of_its_use(account, tmp_path):
+    """A week comes first. As the 28 days begin all classes bring work: 672 and 336 requests, 56 jobs in the month."""
+    plan = f"usd_per_million_tokens: 8, usd_per_million_input_tokens: 2, usd_per_million_output_tokens: 4{account}"
+    told = [f"plans.now={{api: {{{plan}}}}}", "workload.tuning.tokens_millions=2", "horizon_days=35", "warm_up_days=7"]
+    each = compared(tmp_path, ROWS, *(word for key in told for word in ("--set", key)))["lines"]["api"]
+    assert each["simulated_quantity"]["value"] == 672 * 110_000 + 336 * 110 + 56 * 2_000_000
+    assert each["simulated_usd"]["value"] == pytest.approx(672 * 0.24 + 336 * 240e-6 + 56 * 16)
+
+
 def test_chance_gives_an_interval(tmp_path):
     found = compared(tmp_path, ROWS, "--set", "workload.tuning.arrivals={law: poisson, rate_per_day: 2}", "--reps", 40)
     each = found["lines"]["on_demand"]

@@ -143,6 +143,17 @@ def test_a_move_leaves_a_commitment_behind():
     assert each.jobs[0, [6, 7]].tolist() == [6, 3 * 7]
 
 
+def test_nodes_at_one_price_on_two_kinds_of_terms_are_apart():
+    """One node for a year, three from month to month, all at 730 a month: from month 5 on the one alone is paid."""
+    year = {"gpus": 1, "nodes": 1, "usd_per_node_h": 1, "commitment": {"term_months": 12}}
+    both = {"a": year, "b": {"gpus": 1, "nodes": 3, "usd_per_node_h": 1}}
+    move = {"to": "api", "when": {"event": "new"}}
+    each = found({"plan": "year", "moves": [move]}, events={"new": 5.0}, settings={"plans.year.held": both})
+    assert_adds_up(each)
+    assert each.parts["held"] == pytest.approx([4 * HOURS] * 5 + [0.0] * 19)
+    assert each.parts["stranded"] == pytest.approx([0.0] * 5 + [HOURS] * 7 + [0.0] * 12)
+
+
 def test_a_plan_that_is_waited_for_is_bought_at_its_delivery():
     """In month 4 at 0.8 of today's price, and again in month 16; the last term runs four months beyond the span."""
     path = {"held": np.where(np.arange(MONTHS) < 4, 1.0, 0.8)}

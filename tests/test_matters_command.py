@@ -13,9 +13,10 @@ from sim.ground.estimate import Estimate, Lacking
 from sim.ground.faults import InputError
 from sim.ground.scenario import build, load
 from sim.ground.scenario.tree import Tree, read_text
-from sim.questions.decision.matters import matters, strategies_of
+from sim.questions.decision.matters import matters, strategies_of, worth
 from sim.questions.decision.pictures import chance_of, fan_of, regret_of, tornado_of
 from sim.questions.decision.places import Places, announced, chances, ends
+from sim.questions.decision.study import decide
 from sim.questions.decision.sweep import decide_at
 from sim.questions.tables.matters import MATTERS_HEAD, matters_csv, matters_text
 from sim.study import as_json
@@ -123,6 +124,13 @@ class TestMatters:
         assert worths[API].value > 0.85 * found.information.perfect.value > 0
         assert worths[HIRED].low == 0
         assert found.information.perfect.value == pytest.approx(found.result["expected_regret_usd"].value)
+
+    def test_a_strategy_that_is_not_ranked_takes_no_future_away(self, found):
+        """Beside the two, nodes that boot for longer than the clock runs: they do the work in no future."""
+        slow = {"hired": {"node": {"gpus": 8, "usd_per_node_h": 20, "boot_minutes": 1e6}}}
+        decided = decide(world(plans=read_text(WORLD, "x").values["plans"] | {"slow": slow}), 120, 2, jobs=1)
+        assert decided.unfit.all(axis=0).tolist() == [False, False, True]
+        assert worth(decided) == found.information
 
     def test_the_two_regretted_least_are_measured_unless_told(self):
         found = matters(world(), futures=10, replications=1, points=0, jobs=1)

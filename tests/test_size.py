@@ -217,6 +217,15 @@ class TestLevels:
             inside += found.low <= np.log(20) <= found.high
         assert 180 <= inside <= 199
 
+    def test_a_larger_share_above_is_a_lower_percentile(self):
+        """0 to 999, dealt out to 10 replications one by one: 5 of 100 lie above in each, so Wilson's interval holds."""
+        kept = Kept(np.zeros(10), np.full(10, 100.0), np.arange(1000.0).reshape(100, 10).T.ravel(), np.arange(11) * 100)
+        found, z = kept.percentile(0.95), 1.959963984540054
+        half = z * (0.05 * 0.95 / 1000 + z * z / 4e6) ** 0.5
+        least, most = ((0.05 + z * z / 2000 + side) / (1 + z * z / 1000) for side in (-half, half))
+        ends = (999 * (1 - most), 999 * 0.95, 999 * (1 - least))  # 933.8, 949.1, 960.9
+        assert (found.low, found.value, found.high) == pytest.approx(ends, rel=1e-12)
+
     @given(st.lists(st.lists(st.floats(0, 9), max_size=8), min_size=2, max_size=5), st.floats(0, 9), st.integers(1, 4))
     @examples(50)
     def test_replications_can_be_added_piece_by_piece(self, runs, limit, first):

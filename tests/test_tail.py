@@ -22,6 +22,7 @@ def test_the_worst_by_hand():
     found = conditional_value_at_risk(np.arange(400.0, 0.0, -1.0), 0.95, 0.95)
     assert found.value == pytest.approx(390.5, rel=1e-12)
     assert found.n == 400
+    assert (found.high - found.value) / found.se == pytest.approx(2.093024054408263)  # t: 20 lie beyond, less one
 
 
 def test_a_quantile_within_a_value_counts_with_what_fills_its_share():

@@ -202,7 +202,7 @@ def _fleetecon(words: list[str]) -> tuple[int, str, str]:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", ["fleetecon", *words]),
-        mock.patch.dict(os.environ, {"COLUMNS": "80"}),
+        mock.patch.dict(os.environ, {"COLUMNS": "80", "FLEETECON_CALLED": "./run"}),
     ):
         try:
             main()

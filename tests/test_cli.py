@@ -229,7 +229,14 @@ def test_help_names_every_verb():
     status, out, _ = here("--help")
     assert status == 0
     for verb in ("init", "check", "run", "sweep", "verify", "schema", "demo"):
-        assert re.search(rf"^  {verb} ", out, flags=re.MULTILINE)
+        assert re.search(rf"^  {verb} .*\.$", out, flags=re.MULTILINE)
+    assert "..." not in out.partition("Commands:")[2]  # no summary is cut off
+
+
+def test_what_to_type_next_is_called_as_this_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLEETECON_CALLED", "../run")  # as `run` sets it
+    assert "next: ../run check mine.yaml; ../run run mine.yaml\n" in here("init", "mine", cwd=tmp_path)[1]
+    assert "; `../run sweep --help` tells" in refused("sweep", "a.yaml")
 
 
 def test_an_interrupt_exits_130_without_a_traceback(article):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sim.doors import called
 from sim.engine.workload import sample
 from sim.ground.files import shipped, write
 from sim.ground.scenario import load
@@ -150,7 +151,7 @@ def demo(out: Path, replications: int, jobs: int, tell: Callable[[Sequence[Block
         f"Pictures: {', '.join(str(path) for path in _pictures(grid, study, out) if path.suffix == '.png')}",
         f"Results:  {out}/article.csv, {out}/article.json, {out}/article_today.csv, {out}/article_today.json",
     ]
-    after = "Next:     fleetecon init mine, edit mine.yaml, fleetecon run mine.yaml"
+    after = f"Next:     {called()} init mine, edit mine.yaml, {called()} run mine.yaml"
     rows, differing = compare_engines(Experiment.of(article, study.seed), 1)
     checked = Text(f"SimPy reference: {rows:,} rows compared, {differing} differ")
     tell([*listed(files), note(_WORDS), Text(after), checked])

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from sim.doors import called
 from sim.doors.cli.kernels import announce
 from sim.ground import __version__
 from sim.ground.faults import CannotWriteError, FleetError, HaltedError, InputError, StoppedError, UnfinishedError
@@ -44,7 +45,7 @@ def _in_one_line(step: Callable[..., _Found], *told: Any) -> _Found:
         rest = " " if text.endswith("?") else "; "
         if "\n" in text:
             raise
-        name = NAME if wrong.ctx is None else wrong.ctx.command_path
+        name = called() if wrong.ctx is None else wrong.ctx.command_path
         raise InputError.one(name, f"{text[0].lower()}{text[1:]}{rest}`{name} --help` tells what it takes") from None
 
 
@@ -129,7 +130,7 @@ def main() -> None:
     announce()
     try:
         with _ending():
-            app(prog_name=NAME)  # however it was begun
+            app(prog_name=called())
     except FleetError as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(status_of(refused))

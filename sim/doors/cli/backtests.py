@@ -66,7 +66,10 @@ def backtest(
     jobs: Jobs = "auto",
     format_: Format = "text",
 ) -> None:
-    """Simulate a month and compare it with the month's invoice, line by line; price and use are told apart."""
+    """Compare a simulated month with its invoice, line by line.
+
+    What differs by price is told apart from what differs by use.
+    """
     from sim.questions.backtest.focus import COSTS, read_invoice
 
     choice("--format", format_, FORMATS)

@@ -21,7 +21,10 @@ def verify(
     jobs: Jobs = "auto",
     format_: _Format = "text",
 ) -> None:
-    """Hold the program to queueing theory, to its SimPy reference and to what must always be true."""
+    """Hold the program to queueing theory and to its reference.
+
+    The reference is the SimPy engine; what must always be true is looked at too.
+    """
     from sim.questions.tables import as_csv, verify_blocks
     from sim.questions.verify import verify as verify_all
 
@@ -48,7 +51,10 @@ def validate(
     ] = None,
     format_: _Format = "text",
 ) -> None:
-    """Compare simulation with all measured data found: measured, simulated, error, in-sample or held-out."""
+    """Compare simulation with all measured data found.
+
+    Each row: measured, simulated, the error, in-sample or held-out.
+    """
     choice("--format", format_, _PAGES)
     from sim.questions import fit as fitting
     from sim.questions.tables import as_csv

@@ -61,7 +61,9 @@ def decide(
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Decide among strategies: draw futures, simulate each, tell who is cheapest how often and what is regretted least.
+    """Decide among strategies under uncertain prices and demand.
+
+    Futures are drawn, each is simulated: who is cheapest how often, and which choice is regretted least.
 
     Numbers of the scenario may be uncertain: {p10: 4, p90: 12} or {cases: [8, 12], weights: [0.7, 0.3]}. Without a
     section `decision` each plan is a strategy over the horizon.

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from sim.doors import called
 from sim.doors.cli.app import app
 from sim.doors.cli.options import FORMATS, Format, Out, choice, whole
 from sim.doors.cli.output import say, tell
 from sim.ground.faults import InputError
 
-fits = typer.Typer(no_args_is_help=True, help="Fit what was measured: the pace of replicas, the demand of a log.")
+fits = typer.Typer(no_args_is_help=True, help="Fit what was measured: a replica's pace, a log's demand.")
 app.add_typer(fits, name="fit")
 
 
@@ -192,24 +193,25 @@ def workload(
 ) -> None:
     """Learn the demand of LOG: what it shows, which process reproduces it, a scenario ready to run.
 
-    Processes are fitted to all of the log and judged by simulation: rate within 1 %, IDC at 1, 10, 60, 300 s within
-    25 %; and fitted to two thirds of the time, on the last third. The simplest that holds is taken; where none does,
+    Processes are fitted to all of the log and judged by simulation: rate within 1 %, index of dispersion of counts
+    (IDC: variance over mean; 1 for a Poisson process) at 1, 10, 60, 300 s within 25 %; and fitted to two thirds of the
+    time, on the last third. The simplest that holds is taken; where none does,
     blocks of the log itself. With --out: NAME.yaml, the file of sizes beside it, pictures.
     """
     choice("--format", format_, FORMATS[:2])
     from sim.questions.demand import Told, learn, slug
 
-    called = name if name is not None else slug(log.name.split(".")[0])
-    if called != slug(called):
-        raise InputError.one("--name", f"must be a slug of a-z, 0-9 and _, at most 50 long, got {called[:80]!r}")
+    named = name if name is not None else slug(log.name.split(".")[0])
+    if named != slug(named):
+        raise InputError.one("--name", f"must be a slug of a-z, 0-9 and _, at most 50 long, got {named[:80]!r}")
     roles = _roles(columns)
     told = Told(form, roles, unit, zone, skip_empty, sort, _service_unit(roles, service_unit))
     number = whole("--seed", seed, 0, 2**63 - 1)
-    learned = learn(log, told, _where(where), number, out, called, _Teller())
+    learned = learn(log, told, _where(where), number, out, named, _Teller())
     if format_ == "json":
         say(json.dumps(learned.json(), indent=1, allow_nan=False))
     else:
         tell(learned.blocks())
     if out is not None:
-        files = learned.write(out, called, number)
-        sys.stderr.write(f"wrote {', '.join(map(str, files))}\nnext: fleetecon run {files[0]}\n")
+        files = learned.write(out, named, number)
+        sys.stderr.write(f"wrote {', '.join(map(str, files))}\nnext: {called()} run {files[0]}\n")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sim.doors import called
 from sim.doors.cli.app import app
 from sim.doors.cli.output import say, tell
 from sim.ground.faults import InputError
@@ -21,7 +22,10 @@ def init(
         typer.Argument(help="A shipped scenario to copy, or a name for a new one. Left out: they are listed."),
     ] = None,
 ) -> None:
-    """Write NAME.yaml: a copy of a shipped scenario, or the commented starter under a new name."""
+    """Write NAME.yaml, a scenario to begin with.
+
+    It is a copy of the shipped scenario NAME, or under any other name the commented starter.
+    """
     if name is None:
         from sim.questions.tables import Text
 
@@ -39,12 +43,12 @@ def init(
     except OSError as error:
         raise InputError.one(str(target), f"cannot be written: {error.strerror}") from None
     what = "a copy of the shipped scenario" if known else "the starter under a new name; `init` alone lists the others"
-    say(f"wrote {target}: {what}\nnext: fleetecon check {target}; fleetecon run {target}")
+    say(f"wrote {target}: {what}\nnext: {called()} check {target}; {called()} run {target}")
 
 
 def catalog() -> str:
     """List the shipped scenarios with their lessons."""
-    lines = ["Shipped scenarios; `fleetecon init NAME` copies one to NAME.yaml, any other NAME begins a new one."]
+    lines = [f"Shipped scenarios; `{called()} init NAME` copies one to NAME.yaml, any other NAME begins a new one."]
     for name, file in shipped_scenarios().items():
         asks, teaches = lesson(file.read_text(encoding="utf-8"))
         lines += ["", f"{name}: {asks}"] + [f"    It teaches: {teaches}"] * bool(teaches)

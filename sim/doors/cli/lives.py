@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from sim.doors.cli.app import app
+from sim.doors.cli.app import app, leave_at_once
 from sim.doors.cli.options import whole
 from sim.doors.cli.output import say
 
@@ -24,9 +24,7 @@ _OPENS_WITH = "article"
 def live(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Scenario files (YAML); the shipped scenarios are offered beside them.", metavar="[FILE]..."
-        ),
+        typer.Argument(help="Scenario files (YAML); the shipped scenarios are offered beside them.", metavar="FILE"),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; any other than this machine's own needs --token.")
@@ -42,7 +40,7 @@ def live(
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser; print the address only.")] = False,
 ) -> None:
-    """Open a page in the browser where sliders move a scenario and the answer follows at once.
+    """Open a page whose sliders move a scenario, and its answer.
 
     The page is served from this machine to this machine, asks nothing of any other, and ends with Ctrl-C. A file that
     changes on disk is read anew when the page is loaded again. With --host 0.0.0.0 --token=TEXT others on the network
@@ -72,17 +70,17 @@ def _server(files: list[Path], host: str, port: int | None, token: str | None) -
 def _serve(server: "LiveServer", token: str | None, opened: bool) -> NoReturn:
     """Serve until Ctrl-C, then end at once: threads inside a kernel would hear nothing for long."""
     address = server.access.address() + (f"?{urlencode({'token': token})}" if token else "")
+    status = 0
     try:
         say(f"fleetecon live: {address}  (Ctrl-C ends it)")
         threading.Thread(target=server.routes.warm, daemon=True).start()
         if opened and _has_screen():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         server.serve_forever()
-    except KeyboardInterrupt:
-        sys.stderr.write("\nended\n")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    except (KeyboardInterrupt, SystemExit) as asked:
+        status = int(getattr(asked, "code", 0) or 0)
+    sys.stderr.write("\nended\n")
+    leave_at_once(status)
 
 
 def _has_screen() -> bool:

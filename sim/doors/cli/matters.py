@@ -59,7 +59,9 @@ def matters(
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Tell which uncertain inputs matter: what each moves alone, its share of the spread, what knowing it is worth.
+    """Tell which uncertain inputs matter to the decision.
+
+    What each moves alone, its share of the spread, what knowing it is worth.
 
     The answer to: which input, if it were measured, would most reduce expected regret.
     """

@@ -12,7 +12,7 @@ from sim.doors.cli.options import FORMATS, Format, choice
 from sim.doors.cli.output import say, tell
 from sim.ground.faults import InputError
 
-prices = typer.Typer(help="List every known price with its age and source, or import a price list.")
+prices = typer.Typer(help="List every known price with its source, or import a list.")
 app.add_typer(prices, name="prices")
 
 
@@ -89,7 +89,10 @@ def take(
     out: Annotated[Path | None, typer.Option("--out", help="Price book to write; else it is printed.")] = None,
     find: Annotated[str | None, typer.Option("--find", help="Only entries whose name holds this text.")] = None,
 ) -> None:
-    """Make a price book of LiteLLM's JSON, SkyPilot's CSV or genai-prices; a scenario names it in `price_book`."""
+    """Make a price book, which a scenario names in `price_book`.
+
+    It is made of LiteLLM's JSON, SkyPilot's CSV or genai-prices.
+    """
     import sys
 
     from sim.ground.files import write

@@ -71,7 +71,9 @@ def report(
     engine: Engine = "kernel",
     out: Folder = None,
 ) -> None:
-    """Write one HTML file that answers: the verdict, how sure it is, what it costs, what would change it.
+    """Write one HTML file that answers, to be read by itself.
+
+    The verdict, how sure it is, what it costs, what would change it.
 
     The file asks for nothing else: it opens from disk, prints, and can be sent. Beside it lie the results it shows.
     """

@@ -47,7 +47,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def check(file: File, settings: Settings = None) -> None:
-    """Check a scenario file: every fault with its line and key; if there is none, what the file says and rests on."""
+    """Check a scenario file: each fault, with its line and key.
+
+    If there is none: what the file says, and what it rests on.
+    """
     scenario = load_scenario(file, settings)
     from sim.questions.tables import Text, counted, inputs_text, percent, title, warnings
     from sim.study.compare import serving_load
@@ -154,7 +157,9 @@ def sweep(
     out: Out = None,
     shard: Shard = None,
 ) -> None:
-    """Run a scenario at every combination of some values; find where the cheapest plan changes.
+    """Run a scenario at every combination of some values.
+
+    It tells where the cheapest plan changes.
 
     With --out each cell is kept as soon as it is done: the same command goes on where an earlier one ended.
     """
@@ -197,7 +202,10 @@ def _varied(vary: list[str]) -> dict[str, Any]:
 def schema(
     format_: Annotated[str, typer.Option("--format", help="json, or markdown: every key as a page.")] = "json",
 ) -> None:
-    """Print the JSON schema of a scenario; any number in it may also be {p10, p90} or {cases}."""
+    """Print the JSON schema of a scenario.
+
+    Any number in it may also be {p10, p90} or {cases}.
+    """
     if choice("--format", format_, ("json", "markdown")) == "markdown":
         from sim.questions.tables.reference import reference_markdown
 
@@ -216,7 +224,10 @@ def demo(
     reps: Reps = "80",
     jobs: Jobs = "auto",
 ) -> None:
-    """Answer the article's question: reserved node, rented nodes, API or a mix, from 0.5 to 12 fine-tunes a day."""
+    """Answer the article's question, with pictures.
+
+    Reserved node, rented nodes, API or a mix, from 0.5 to 12 fine-tunes a day.
+    """
     from sim.doors.demo import demo as answer
     from sim.ground.files import output_folder
 

@@ -85,7 +85,7 @@ def break_even(
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Find every value of a number at which two plans cost the same, with its interval.
+    """Find each value of a number at which two plans cost the same.
 
     All values share their sample paths, so bills move smoothly along the key. Values at which a plan does not do the
     work of the others, or its queue never settles, are not compared. Where no value is found it is said who is cheaper.
@@ -158,7 +158,10 @@ def frontier(
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Find where two plans cost the same over two numbers: a curve with its band, and who is cheaper on either side."""
+    """Find where two plans cost the same over two numbers.
+
+    A curve with its band, and who is cheaper on either side.
+    """
     from sim.ground.files import output_folder
     from sim.ground.manifest import claim
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim.doors import called
 from sim.doors.cli.app import app
 from sim.doors.cli.clusters import runner_of
 from sim.doors.cli.keeping import Asked, keeping, tidied
@@ -61,7 +62,7 @@ def do_share(
     if not mine:
         note(f"share {part[0]} has nothing to do: there are no more {asked.what} than {len(units)}; make fewer shares")
     done = f"share {part[0]} of {part[1]}: {len(mine)} of {len(units)} {asked.what} are in {out}"
-    say(f"{done}; `fleetecon merge OUT {out} ..` puts all shares together")
+    say(f"{done}; `{called()} merge OUT {out} ..` puts all shares together")
 
 
 def units_of(asked: Asked, seed: int | None) -> "list[Unit]":
@@ -81,7 +82,10 @@ def merge(
     shards: Annotated[list[Path], typer.Argument(help="Folders of the shares.", metavar="SHARD...")],
     format_: Format = "text",
 ) -> None:
-    """Put the shares of a run or a sweep together (--shard): the same files as if it had been done in one go."""
+    """Put the shares of a run or a sweep (--shard) together.
+
+    OUT holds then the same files as if it had been done in one go.
+    """
     choice("--format", format_, FORMATS)
     from sim import study
 

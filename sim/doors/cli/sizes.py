@@ -147,7 +147,7 @@ def size(
     format_: Format = "text",
     out: Out = None,
 ) -> None:
-    """Find the cheapest setting of a plan that keeps its service levels, and prove it by its neighbours.
+    """Find the cheapest setting that keeps the service levels.
 
     The levels are those of equal_work in FILE, or the flags. The search begins with --reps replications and doubles
     them for the settings that may still be the best, until each neighbour (a step in one key, or in two at once) costs

@@ -19,7 +19,9 @@ def spares(
     settings: Settings = None,
     format_: Format = "text",
 ) -> None:
-    """Tell how often enough held nodes are up with 0 to N spare ones, and what another nine of availability costs.
+    """Tell how often enough held nodes are up with 0 to N spares.
+
+    And what another nine of availability costs.
 
     For held nodes with `failures`, by the exact binomial law of nodes that fail and are repaired each by itself;
     nothing is simulated. The nodes that the plan holds are those needed.

@@ -34,7 +34,9 @@ def steady(
     engine: Engine = "kernel",
     format_: Format = "text",
 ) -> None:
-    """Estimate the long run of each plan: mean wait, queue, utilization, cost of a job once all has settled.
+    """Estimate the long run of each plan, once all has settled.
+
+    Mean wait, queue, utilization, cost of a job.
 
     The horizon and the warm-up of the scenario play no part: the runs are as long as --length says, and where the
     warm-up ends is found (MSER-5). Intervals are by batch means, so they hold although jobs of one run hang on each

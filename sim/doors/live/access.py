@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
+from sim.doors import called
 from sim.ground.faults import InputError
 
 HERE: Final = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
@@ -117,7 +118,7 @@ class Access:
         """Refuse who shows no token, or a wrong one."""
         if self.token is None or self.shown(given) or self.shown(self._kept(headers)):
             return None
-        return Refusal(403, "needs the token: open the address that `fleetecon live` printed")
+        return Refusal(403, f"needs the token: open the address that `{called()} live` printed")
 
     def _kept(self, headers: Mapping[str, list[str]]) -> str | None:
         """Find the token in the cookie."""

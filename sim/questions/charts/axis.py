@@ -70,7 +70,7 @@ def _walls(sweep: Sweep, plans: Sequence[str]) -> dict[float, str]:
         if ends:
             found.setdefault(min(ends), []).append(plan_word(plan))
             overrun |= {min(ends)} if capacity is not None else set()
-    said = {True: "cannot be served by", False: "not eligible:"}
+    said = {True: "cannot be served by", False: "not ranked:"}
     return {wall: f"{said[wall in overrun]} {', '.join(names)}" for wall, names in found.items()}
 
 
@@ -80,7 +80,7 @@ def _left_edge(sweep: Sweep, plans: Sequence[str], low: float) -> list[tuple[flo
     for plan in plans:
         fit = np.flatnonzero(sweep.eligible(plan))
         if len(fit) and fit[0] > 0:
-            found.append((low, float(sweep.x[fit[0] - 1]), f"not eligible: {plan_word(plan)}"))
+            found.append((low, float(sweep.x[fit[0] - 1]), f"not ranked: {plan_word(plan)}"))
     return found
 
 

@@ -118,7 +118,7 @@ def _costs(axes: Axes, sweep: Sweep, job_class: str, plans: list[str], others: S
         curves = _curves(sweep, job_class, plan)
         _band(axes, sweep.x, curves, look[plan], plan)
         beyond = np.where(~_inner(sweep.eligible(plan)), sweep.cost(plan, job_class, "p50"), np.nan)
-        axes.plot(sweep.x, beyond, color=GREY, linewidth=1.0, linestyle=(0, (1, 2)), label=f"{plan} not eligible")
+        axes.plot(sweep.x, beyond, color=GREY, linewidth=1.0, linestyle=(0, (1, 2)), label=f"{plan} not ranked")
         reach += curves.values()
     values = np.concatenate(reach)
     log = spans_decade(values)

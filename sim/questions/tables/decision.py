@@ -8,7 +8,7 @@ from sim.questions.tables.blocks import Block, Text, note, table, title, warning
 from sim.questions.tables.plain import plain
 from sim.questions.tables.rows import as_csv, leaves
 from sim.questions.tables.sparks import along, spans
-from sim.questions.tables.words import Json, counted, number, percent, short_keys, with_interval
+from sim.questions.tables.words import Json, counted, number, percent, percent_with_interval, short_keys, with_interval
 
 _DEFINITIONS = """\
 Present value: all that is paid over {months}, discounted at {discount:g} % a year; less is better. USD a job: cost \
@@ -36,12 +36,6 @@ _HEAD_OF_COST = (
 def _value(estimate: Estimate | None) -> str:
     """Write a value without its interval."""
     return number(None if estimate is None else estimate.value)
-
-
-def _percent(estimate: Estimate) -> str:
-    """Write a share with its interval in per cent."""
-    text = with_interval(estimate.scaled(100), lambda value: "n/a" if value is None else f"{value:.3g}")
-    return text.replace(" [", " % [") if "[" in text else percent(estimate.value)
 
 
 def _interval(estimate: Estimate) -> str:
@@ -77,7 +71,7 @@ def _of_cost(name: str, each: Json, budget: bool) -> list[str]:
     ]
     cells += [_value(each["cvar95_npv_usd"]), _value(each["stranded_usd"])]
     cells.append(percent(each["variance_from_futures"].value))
-    return [*cells, _percent(each["probability_over_budget"])] if budget else cells
+    return [*cells, percent_with_interval(each["probability_over_budget"])] if budget else cells
 
 
 def _regret_table(result: Json) -> list[Block]:
@@ -183,7 +177,7 @@ def _most_often(result: Json) -> list[str]:
 
 def _chance(each: Json) -> str:
     """Write how often a strategy is the cheapest."""
-    return _percent(each["probability_cheapest"])
+    return percent_with_interval(each["probability_cheapest"])
 
 
 def decision_text(result: Json) -> str:
@@ -298,7 +292,7 @@ def _chances(swept: Json, names: list[str]) -> dict[str, list[float | None]]:
 def _along(result: Json) -> list[str]:
     """Tell who is the cheapest how often at one value of a key, and who is regretted least."""
     chances = [each["probability_cheapest"] for each in result["strategies"].values()]
-    cells = ["not ranked" if chance is None else _percent(chance) for chance in chances]
+    cells = ["not ranked" if chance is None else percent_with_interval(chance) for chance in chances]
     choice, unsure = result["verdict"]["choice"], result["verdict"]["answer"] == "not enough data"
     return ["none" if choice is None else f"{choice}{'?' * unsure}", *cells]
 

@@ -6,7 +6,16 @@ from typing import Any
 from sim.questions.tables.blocks import Block, Text, listed, note, table, title, warnings
 from sim.questions.tables.plain import plain
 from sim.questions.tables.rows import as_csv
-from sim.questions.tables.words import Json, Row, counted, number, percent, short_keys, with_interval
+from sim.questions.tables.words import (
+    Json,
+    Row,
+    counted,
+    number,
+    percent,
+    percent_with_interval,
+    short_keys,
+    with_interval,
+)
 
 _DEFINITIONS = """\
 USD more: its bill above the one of the setting found, on the same sample paths. Levels: p95 of wait is over jobs that \
@@ -89,7 +98,7 @@ _REASONS = {
 
 def _level_doubt(level: Json) -> str:
     """Say which level the setting itself may miss."""
-    most, found = percent(level["most"]), with_interval(level["share_missed"], percent)
+    most, found = percent(level["most"]), percent_with_interval(level["share_missed"])
     return f"{found} of `{level['job_class']}` {_words(level)}, and at most {most} may"
 
 
@@ -106,7 +115,7 @@ def _reached(level: Json) -> str:
         unit = level["what"][-1]
         reached = f"{_NAMES[level['what']]} of {with_interval(level['percentile'])} {unit}"
         return f"{reached} for `{level['job_class']}` (at most {level['limit']:g} {unit} may pass)"
-    found = with_interval(level["share_missed"], percent)
+    found = percent_with_interval(level["share_missed"])
     return f"{found} of `{level['job_class']}` that {_words(level)} (at most {percent(level['most'])} may)"
 
 
@@ -115,7 +124,7 @@ def _levels_table(levels: list[Json]) -> Block:
     rows = []
     for each in levels:
         p95 = with_interval(each["percentile"]) if each["what"] in _NAMES else ""
-        share = with_interval(each["share_missed"], percent)
+        share = percent_with_interval(each["share_missed"])
         rows.append([f"`{each['job_class']}`: {_words(each)}", share, percent(each["most"]), p95, each["verdict"]])
     return table(["jobs or requests that", "here", "may", "p95", ""], rows, "wnnnw")
 

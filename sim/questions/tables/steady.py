@@ -6,7 +6,7 @@ from typing import Any
 from sim.ground.estimate import Estimate
 from sim.questions.tables.blocks import Block, listed, note, table, title, warnings
 from sim.questions.tables.plain import plain
-from sim.questions.tables.words import Json, counted, number, percent, with_interval
+from sim.questions.tables.words import Json, counted, number, percent, percent_with_interval, with_interval
 
 _HEAD = ("plan", "USD a job", "USD an hour", "utilization", "busy GPUs", "wait, h", "in the queue", "in the system")
 _WORK = 3
@@ -30,7 +30,7 @@ independent would hold in far fewer cases than it says. Jobs for 1 %: that make 
 
 def _means_row(name: str, told: Json, utilization: Estimate) -> list[str]:
     money, work = ([with_interval(told[key]) for key in keys] for keys in (_MONEY, _KEYS))
-    return [name, *money, with_interval(utilization, percent), *work]
+    return [name, *money, percent_with_interval(utilization), *work]
 
 
 def _count(value: float | None) -> str:

@@ -10,7 +10,7 @@ from sim.questions.tables.nodes import nodes_blocks
 from sim.questions.tables.plain import plain
 from sim.questions.tables.precision import precision_blocks
 from sim.questions.tables.sparks import spans
-from sim.questions.tables.words import Json, counted, number, percent, with_interval
+from sim.questions.tables.words import Json, counted, number, percent, percent_with_interval, with_interval
 from sim.study.result import PERCENTILES
 
 _SHARED = {
@@ -125,7 +125,7 @@ def _serving_lines(plans: Json) -> list[Block]:
     lines = []
     for name, plan in plans.items():
         for group, each in plan["serving"].items():
-            count, busy = each["replicas"], with_interval(each["busy_share"], percent)
+            count, busy = each["replicas"], percent_with_interval(each["busy_share"])
             together = with_interval(each["batch_size"])
             load = "" if each["load"] is None else f", load about {percent(each['load'])}"
             what = f"{count} replica{'s' * (count != 1)}{load}, busy {busy} of the time"
@@ -178,7 +178,7 @@ def verdict(result: Json) -> str:
     bill = result["plans"][best]["bill_usd"]["total"]
     same = [name for name, plan in result["plans"].items() if plan["eligible"] and plan["bill_usd"]["total"] == bill]
     alike = "" if len(same) < 2 else f" (as `{'`, `'.join(name for name in same if name != best)}`)"
-    paths = with_interval(chance, percent)
+    paths = percent_with_interval(chance)
     served = service_level(result["plans"][best])
     first = f"Cheapest: `{best}`{alike}, {number(bill.value)} USD on average; on {paths} of the paths; {served}."
     return "\n".join([first, *lines])

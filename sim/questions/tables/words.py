@@ -36,6 +36,12 @@ def with_interval(estimate: Estimate, write: Any = number) -> str:
     return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
 
 
+def percent_with_interval(estimate: Estimate) -> str:
+    """Write a share as a percentage, with its interval where it has one: ``50 % [45.1, 54.9]``."""
+    text = with_interval(estimate, lambda share: percent(share).removesuffix(" %"))
+    return text.replace(" [", " % [") if "[" in text else percent(estimate.value)
+
+
 def short_keys(keys: Sequence[str]) -> list[str]:
     """Name keys by their last parts, as few as tell them apart."""
     shown = []

@@ -42,7 +42,7 @@ def test_a_protocol_that_is_none_is_refused():
     assert "no Dask scheduler answers at abc://127.0.0.1:1" in refusal("abc://127.0.0.1:1")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"address":'])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"address":', "[" * 100_000])
 def test_a_file_that_is_no_scheduler_file_is_refused(tmp_path, text):
     (tmp_path / "scheduler.json").write_text(text)
     file = tmp_path / "scheduler.json"

@@ -69,3 +69,26 @@ print(json.dumps([ran.returncode, ran.stdout, ran.stderr, used]))
 def test_b01_a_file_that_is_none(tmp_path):
     assert "cannot be read: No such file or directory" in refused("check", tmp_path / "nowhere.yaml")
     assert "cannot be read: Is a directory" in refused("run", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check",), ("prices", "--book"), ("prices", "import", "--from=litellm", "--date=2026-01-01"), ("verify", "--cases")],
+    ids=" ".join,
+)
+def test_b01_a_device_that_never_ends(arguments):
+    little = "ulimit -v 3000000; exec \"$@\""  # so that it fails instead of taking all memory
+    told = subprocess.run(
+        ["/bin/sh", "-c", little, "sh", sys.executable, "-m", "sim", *arguments, "/dev/zero"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (2, "")
+    assert re.fullmatch(r"/dev/zero: is larger than [0-9,]+ bytes, too large for .*\n", told.stderr)
+
+
+def test_b01_a_manifest_nested_deep_is_one_that_is_damaged(article_file, tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    assert "holds the results of another question" in refused("run", article_file, "--reps=2", "--out", tmp_path)

@@ -86,7 +86,7 @@ def _told(out: Path) -> dict[str, Any]:
     """Read what a folder's manifest tells; nothing where there is none, or where it is damaged."""
     try:
         found = json.loads((out / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -104,7 +104,7 @@ def _scheduler(address: str) -> str:
         return str(told["address"])
     except OSError as error:
         text = f"must be tcp://HOST:PORT or a scheduler file, got {address!r} ({error.strerror})"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         text = f"{address} is no scheduler file: `dask scheduler --scheduler-file {address}` writes one"
     raise InputError.one(FLAG, text)
 

@@ -109,11 +109,13 @@ def file_bytes(file: Path) -> bytes:
         When it cannot be read or is too large for a list of prices.
     """
     try:
-        if file.is_file() and file.stat().st_size > MOST_BYTES:
-            raise InputError.one(str(file), f"is larger than {MOST_BYTES:,} bytes, too large for a list of prices")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)  # no size is asked for: a device tells none and has no end
     except OSError as error:
         raise InputError.one(str(file), f"cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise InputError.one(str(file), f"is larger than {MOST_BYTES:,} bytes, too large for a list of prices")
+    return data
 
 
 def sha256(data: bytes) -> str:

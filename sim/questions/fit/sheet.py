@@ -22,6 +22,9 @@ from sim.ground.units import Floats
 MOST_BYTES: Final = 200_000_000
 MOST_COLUMNS: Final = 1000
 MOST_FAULTS: Final = 20
+LEAST: Final = 1e-9
+MOST: Final = 1e12
+MOST_INSTANT: Final = 1e15
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,10 @@ class Sheet:
 
 
 def positive(value: float) -> str | None:
-    """Rule of a duration, rate or price."""
-    return None if value > 0 else "must be above 0"
+    """Rule of a duration, rate or price: no machine is so fast or so slow that logarithms of it lose their meaning."""
+    if value <= 0:
+        return "must be above 0"
+    return None if LEAST <= value <= MOST else f"must be from {LEAST:g} to {MOST:g}"
 
 
 def whole(value: float) -> str | None:
@@ -96,9 +101,9 @@ def whole(value: float) -> str | None:
     return None if value >= 1 and value == int(value) and value < 1e9 else "must be a whole number from 1"
 
 
-def anything(_value: float) -> str | None:
-    """Rule of an instant: any number."""
-    return None
+def instant(value: float) -> str | None:
+    """Rule of an instant on any clock."""
+    return None if abs(value) <= MOST_INSTANT else f"must be from {-MOST_INSTANT:g} to {MOST_INSTANT:g}"
 
 
 def _same(text: str, value: str) -> bool:
@@ -145,7 +150,7 @@ def _text(file: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise InputError.one(f"{file}:{line}", f"is not UTF-8 text ({error.reason})") from None
+        raise InputError.one(f"{file}:{line}", f"is not UTF-8 text ({error.reason}); save it as UTF-8") from None
 
 
 def _from_csv(file: str, text: str) -> Sheet:

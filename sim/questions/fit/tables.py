@@ -11,7 +11,7 @@ import numpy as np
 from sim.ground.faults import Fault, InputError
 from sim.ground.scenario.inputs import nearest
 from sim.ground.units import Floats, Ticks
-from sim.questions.fit.sheet import MOST_FAULTS, Sheet, anything, positive, read_sheet, whole
+from sim.questions.fit.sheet import MOST_FAULTS, Sheet, instant, positive, read_sheet, whole
 
 Rule = Callable[[float], str | None]
 _RATE: Final[dict[str, Rule]] = {
@@ -25,9 +25,9 @@ _MORE: Final = ("ttft_p90_ms", "e2el_p90_ms", "tpot_p90_ms")
 _LOG: Final[dict[str, Rule]] = {
     "input_toks": whole,
     "output_toks": whole,
-    "arrival_time": anything,
-    "first_token_ts": anything,
-    "last_token_ts": anything,
+    "arrival_time": instant,
+    "first_token_ts": instant,
+    "last_token_ts": instant,
 }
 _BATCH: Final[dict[str, Rule]] = {
     "prompt_size": whole,
@@ -247,7 +247,7 @@ def _request_log(sheet: Sheet, file: Path) -> RequestLog:
 
     The instants of queueing are often stamped only when an iteration ends, so each by itself would be late.
     """
-    queued = {"queued_ts": anything} if "queued_ts" in sheet.columns else {}
+    queued = {"queued_ts": instant} if "queued_ts" in sheet.columns else {}
     read = sheet.numbers(_LOG | queued)
     arrival = read["arrival_time"]
     if queued:

@@ -237,6 +237,13 @@ def test_rows_without_hours_leave_the_difference_undivided(tmp_path):
     assert found["difference_usd"] == pytest.approx(-1)
 
 
+def test_corrections_alone_have_no_price_by_which_the_difference_divides(tmp_path):
+    back = charge("200", ConsumedQuantity="-400", ConsumedUnit="Hours")
+    found = compared(tmp_path, [*ROWS, back])["lines"]["on_demand"]
+    assert found["invoice_quantity"] < 0 < found["invoice_usd"]
+    assert (found["invoice_price"], found["by_price_usd"], found["by_use_usd"]) == (None, None, None)
+
+
 def test_text_and_csv_tell_the_same(tmp_path):
     file = export(tmp_path, ROWS)
     (tmp_path / "focus.csv.gz").write_bytes(gzip.compress(file.read_bytes()))

@@ -202,9 +202,9 @@ def _difference(billed: Decimal, usd: Floats, confidence: float) -> Json:
 
 
 def _causes(billed: Decimal, used: Decimal | None, usd: Floats, simulated: Floats | None) -> Json:
-    """Split the difference into what another price and what another use make of it."""
+    """Split the difference into what another price and what another use make of it; corrections alone have no price."""
     nothing = dict.fromkeys(("invoice_price", "simulated_price", "by_price_usd", "by_use_usd"))
-    if used is None or simulated is None or not used or not simulated.mean():
+    if used is None or simulated is None or used <= 0 or not simulated.mean():
         return nothing
     q_b, q_s, money = float(used), float(simulated.mean()), float(usd.mean())
     p_b, p_s = float(billed / used), money / q_s

@@ -54,6 +54,25 @@ def test_b20_seeds(seed, shown, tmp_path):
     )
 
 
+def test_b03_what_is_given_twice(article_file, tmp_path):
+    for arguments, name in (
+        (("check", article_file, "--set=seed=1", "--set=seed=2"), "--set: seed"),
+        (("backtest", article_file, "--invoice=none", "--map=EC2=held", "--map=ec2=spot"), "--map: ec2"),
+        (
+            ("fit", "profile", tmp_path / "none.csv", "--where=batch_size=1", "--where=batch_size=8"),
+            "--where: batch_size",
+        ),
+        (("fit", "workload", tmp_path / "none.csv", "--column=arrival=a", "--column=arrival=b"), "--column: arrival"),
+    ):
+        assert refused(*arguments) == f"{name} is given twice; give it once\n"
+
+
+def test_b20_what_is_given_empty_is_not_left_out(article_file, tmp_path):
+    for flags in (["--reps="], ["--precision=5%", "--most-reps="]):
+        assert refused("run", article_file, *flags).startswith(f"{flags[-1][:-1]}: must be a whole number from ")
+    assert refused("fit", "profile", tmp_path / "none.csv", "--gpus=-7").startswith("--gpus: must be a whole number")
+
+
 def test_b20_seeds_on_the_command_line(article_file):
     for seed in ("-1", "1.5", str(2**200), "abc", ""):
         told = refused("run", article_file, f"--seed={seed}")

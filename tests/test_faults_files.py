@@ -73,11 +73,16 @@ def test_b01_a_file_that_is_none(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("check",), ("prices", "--book"), ("prices", "import", "--from=litellm", "--date=2026-01-01"), ("verify", "--cases")],
+    [
+        ("check",),
+        ("prices", "--book"),
+        ("prices", "import", "--from=litellm", "--date=2026-01-01"),
+        ("verify", "--cases"),
+    ],
     ids=" ".join,
 )
 def test_b01_a_device_that_never_ends(arguments):
-    little = "ulimit -v 3000000; exec \"$@\""  # so that it fails instead of taking all memory
+    little = 'ulimit -v 3000000; exec "$@"'  # so that it fails instead of taking all memory
     told = subprocess.run(
         ["/bin/sh", "-c", little, "sh", sys.executable, "-m", "sim", *arguments, "/dev/zero"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},

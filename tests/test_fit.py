@@ -232,7 +232,9 @@ def test_all_wrong_cells_are_named_up_to_a_limit(tmp_path):
     assert text.endswith("table.csv: has more faults; the first 20 are shown")
     assert len(text.splitlines()) == 21
     for odd, rule in (("1e308", "from 1e-09 to 1e+12"), ("5e-324", "from 1e-09 to 1e+12"), ("1e400", "a number")):
-        text = refusal(read_table, written(tmp_path, as_csv([*batch_rows()[1:], batch_rows()[0] | {"prompt_time": odd}])))
+        text = refusal(
+            read_table, written(tmp_path, as_csv([*batch_rows()[1:], batch_rows()[0] | {"prompt_time": odd}]))
+        )
         assert re.search(rf"table.csv:\d+: prompt_time must be {re.escape(rule)}, got '{odd}'$", text)
 
 

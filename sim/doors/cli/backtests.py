@@ -17,6 +17,7 @@ from sim.doors.cli.options import (
     Settings,
     choice,
     load_scenario,
+    once,
     seed_of,
     thread_count,
     whole,
@@ -29,13 +30,13 @@ def _maps(texts: list[str] | None) -> dict[str, str]:
     """Read ``service=line`` texts."""
     from sim.questions.backtest.lines import LINES_OF_MAP
 
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     for text in texts or ():
         name, separator, line = text.rpartition("=")
         if not separator or not name:
             raise InputError.one("--map", f"must be service=line, got {text!r}")
-        found[name] = choice("--map", line, LINES_OF_MAP)
-    return found
+        found.append((name.casefold(), choice("--map", line, LINES_OF_MAP)))
+    return once("--map", found)
 
 
 def _month(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ import typer
 
 from sim.doors import called
 from sim.doors.cli.app import app
-from sim.doors.cli.options import FORMATS, Format, Out, choice, whole
+from sim.doors.cli.options import FORMATS, Format, Out, choice, once, whole
 from sim.doors.cli.output import say, tell
 from sim.ground.faults import InputError
 
@@ -37,13 +37,13 @@ def _count(flag: str, text: str | None, low: int = 1) -> int | None:
 
 def _where(texts: list[str] | None) -> dict[str, str]:
     """Read ``column=value`` texts."""
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     for text in texts or ():
         column, separator, value = text.partition("=")
         if not separator or not column:
             raise InputError.one("--where", f"must be column=value, got {text!r}")
-        found[column] = value
-    return found
+        found.append((column, value))
+    return once("--where", found)
 
 
 @fits.command()
@@ -89,11 +89,11 @@ def profile(
     from sim.questions.fit.report import HEAD
     from sim.questions.tables import as_csv
 
-    per_token = _number("--kv-us", kv_us)
+    per_token, size = _number("--kv-us", kv_us), whole("--gpus", gpus, 1, 64)
     if model is not None or accelerator is not None:
         if per_token is not None or model is None or accelerator is None:
             raise InputError.one("--model", "must come with --accelerator and without --kv-us")
-        per_token = fitting.kv_us_of(model, accelerator, whole("--gpus", gpus, 1, 64))
+        per_token = fitting.kv_us_of(model, accelerator, size)
     options = fitting.Options(
         kv_us=per_token,
         prompt=_count("--prompt", prompt),
@@ -121,12 +121,13 @@ ROLES = ("arrival", "prompt", "output", "cached", "service", "gpus", "tokens", "
 
 def _roles(text: list[str] | None) -> dict[str, str] | None:
     """Read ``role=column`` texts."""
-    found: dict[str, str] = {}
+    given: list[tuple[str, str]] = []
     for each in text or ():
         role, separator, column = each.partition("=")
         if not separator or role not in ROLES or not column:
             raise InputError.one("--column", f"must be role=column, a role of {', '.join(ROLES)}; got {each!r}")
-        found[role] = column
+        given.append((role, column))
+    found = once("--column", given)
     if found and ("arrival" not in found or not {"prompt", "service", "tokens", "rate"} & set(found)):
         need = "arrival, and prompt and output, or service (or tokens), or rate"
         raise InputError.one("--column", f"must name the columns of {need}; got {', '.join(found)}")

@@ -1,8 +1,9 @@
 """What the command line takes: the options that several commands share, and the checks of what is given."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -10,6 +11,8 @@ from sim.ground.faults import InputError
 
 if TYPE_CHECKING:
     from sim.ground.scenario import Scenario
+
+_T = TypeVar("_T")
 
 File = Annotated[Path, typer.Argument(help="Scenario file (YAML).", metavar="FILE")]
 Settings = Annotated[
@@ -112,7 +115,17 @@ def load_scenario(file: Path, settings: list[str] | None) -> "Scenario":
     """Read a scenario file with what ``--set`` puts in place."""
     from sim.ground.scenario import load, parse_setting
 
-    return load(file, dict(map(parse_setting, settings or ())))
+    return load(file, once("--set", map(parse_setting, settings or ())))
+
+
+def once(flag: str, pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    """Gather what a flag gives to names; whoever gives to a name twice would lose the first without a word."""
+    found: dict[str, _T] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InputError.one(flag, f"{name} is given twice; give it once")
+        found[name] = value
+    return found
 
 
 def spread(flag: str, text: str) -> tuple[str, Any]:

@@ -106,7 +106,7 @@ def run(
 
     goal = _goal(reps, precision, on, most_reps)
     given, threads = seed_of(seed), thread_count(jobs)
-    replications = None if goal is not None else whole("--reps", reps or "200", 1, MOST_REPLICATIONS)
+    replications = None if goal is not None else whole("--reps", "200" if reps is None else reps, 1, MOST_REPLICATIONS)
     asked = Asked(scenario, None, replications, choice("--engine", engine, ENGINES))
     if rows:
         check_rows(out, shard)
@@ -132,13 +132,14 @@ def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: s
 
     if precision is None:
         for flag, given in (("--on", on), ("--most-reps", most)):
-            if given:
+            if given is not None and given != []:
                 raise InputError.one(flag, "tells what is to be precise; give --precision with it, such as 1%")
         return None
     if reps is not None:
         raise InputError.one("--reps", "and --precision exclude each other: one states the number, the other finds it")
     share = share_of("--precision", precision)
-    return Goal(share, tuple(on or ()), whole("--most-reps", most or "100000", LEAST_REPLICATIONS, MOST_REPLICATIONS))
+    limit = whole("--most-reps", "100000" if most is None else most, LEAST_REPLICATIONS, MOST_REPLICATIONS)
+    return Goal(share, tuple(on or ()), limit)
 
 
 @app.command(epilog=WORDS)

@@ -147,6 +147,20 @@ def test_f23_threads(article_file):
     assert json.loads(told.pop())["replications"] == 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_f06_a_stdout_that_is_full(article_file):
+    with open("/dev/full", "w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "sim", "check", article_file],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (told.returncode, told.stderr) == (1, "stdout: cannot be written: No space left on device\n")
+
+
 def test_f24_a_closed_stdout_and_a_narrow_dumb_terminal(article_file):
     article_file.write_text(ARTICLE.replace("365", "20"))
     for command in (["schema"], ["run", str(article_file), "--reps=3", "--format=json"]):

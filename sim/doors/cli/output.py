@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sim.doors.cli.terminal import Look, Progress
+from sim.ground.faults import CannotWriteError
 
 if TYPE_CHECKING:
     from sim.ground.scenario import Scenario
@@ -26,8 +27,16 @@ def say(text: str) -> None:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough; typer would call that a failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _lose_the_rest()
         raise typer.Exit(0) from None
+    except OSError as error:
+        _lose_the_rest()
+        raise CannotWriteError("stdout", f"cannot be written: {error.strerror}") from None
+
+
+def _lose_the_rest() -> None:
+    """Let what is still to be flushed at the end go nowhere: it would fail once more, with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(blocks: "Iterable[Block]") -> None:

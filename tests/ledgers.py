@@ -10,12 +10,17 @@ from sim.ground.jobs import HELD
 from sim.ground.requests import RequestRows, Requests
 from sim.ground.units import to_ticks
 
-_NOTHING = Tariff(0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
+_NOTHING = Tariff(0.0, 0, 1, *[0.0] * 7)
 
 
 def prices(**stated) -> Tariff:
     """A tariff of fine-tunes."""
-    return replace(_NOTHING, **stated)
+    return replace(_NOTHING, **_read(stated))
+
+
+def _read(stated):
+    """Prices as the program reads them, as floats: for whole ones each kernel would be compiled once more."""
+    return {key: float(value) if "usd" in key and isinstance(value, int) else value for key, value in stated.items()}
 
 
 def held(usd_per_gpu_h: float, hours: float, gpus: int = 1, **more) -> Tariff:
@@ -25,9 +30,9 @@ def held(usd_per_gpu_h: float, hours: float, gpus: int = 1, **more) -> Tariff:
 
 def tokens(**stated) -> TokenTariff:
     """A tariff of requests."""
-    nothing = {"held_usd": 0, "held_gpus": 0, "replica_gpus": 1, "usd_per_gpu_h": 0, "settle_usd": 0}
+    nothing = {"held_usd": 0.0, "held_gpus": 0, "replica_gpus": 1, "usd_per_gpu_h": 0.0, "settle_usd": 0.0}
     prices = {f"usd_per_{kind}_token": np.zeros(1) for kind in ("prompt", "cached", "output")}
-    return TokenTariff(**(prices | nothing | stated))
+    return TokenTariff(**(prices | nothing | _read(stated)))
 
 
 def chats(gpu_hours, busy_hours, opens=0, hires=None, runs=1) -> tuple[Requests, RequestRows]:

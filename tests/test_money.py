@@ -157,7 +157,7 @@ def test_hired_nodes_are_billed_by_the_second(hours, gpus, used, idle):
     # 1 USD a second for a node of 8 GPUs; a horizon of 10 h cuts the last one.
     paths = jobs([0], [hours], gpus=gpus)
     rules = fleet(nodes=0, gpus=8, horizon=10, no_queue=HIRED)
-    mine = prices(node_gpus=8, hired=Billing(450))
+    mine = prices(node_gpus=8, hired=Billing(450.0))
     charges = charge(mine, rules, paths, kernel.serve(rules, paths, terms(paths)), 0, tick(10), "gpu_time")
     found = lines(charges)
     assert (found.get("on_demand_used", 0), found.get("on_demand_idle", 0)) == pytest.approx((used, idle), abs=1e-9)
@@ -351,7 +351,7 @@ def test_long_runs_of_many_gpus_do_not_overflow():
     assert lines(charges) == {"held_used": 1000 * hours}
     assert charges.allocated.tolist() == [1000 * hours]
     hire = fleet(nodes=0, gpus=1000, horizon=hours, no_queue=HIRED)
-    mine = prices(node_gpus=1000, hired=Billing(1))
+    mine = prices(node_gpus=1000, hired=Billing(1.0))
     hired = charge(mine, hire, paths, kernel.serve(hire, paths, terms(paths)), 0, tick(720), "equal")
     assert lines(hired) == {"on_demand_used": 1000 * hours}
 

@@ -82,14 +82,14 @@ def test_scale_to_zero(serve):  # oracle O-T10
 def test_a_reclaim_pays_only_while_it_runs(serve, interval, usd, lost):  # oracle O-T5
     paths, rules = jobs([0], 3), elastic(recovery=Recovery(interval))
     rows = serve(rules, paths, terms(paths), hazards([0, 0.5], [1]))
-    spot = Billing(12, spot=True, from_order=False)
+    spot = Billing(12.0, spot=True, from_order=False)
     found = charge(prices(hired=spot), rules, paths, rows, 0, tick(10), "gpu_time")
     assert lines(found) == near({"spot_used": usd})
     assert found.fully_loaded.tolist() == found.attributed.tolist() == near([usd])
     told = memo(found)
     assert (told.get("lost_gpu_h", 0), told.get("lost_usd", 0)) == near((lost, 12 * lost))
     assert (told["busy_gpu_h"], told["productive_gpu_h"]) == near((usd / 12, 3))
-    ordered = charge(prices(hired=Billing(12, spot=True)), rules, paths, rows, 0, tick(10), "gpu_time")
+    ordered = charge(prices(hired=Billing(12.0, spot=True)), rules, paths, rows, 0, tick(10), "gpu_time")
     assert lines(ordered) == near({"spot_used": usd, "spot_idle": 6})  # the second boot
 
 
@@ -120,7 +120,7 @@ def test_two_small_jobs_share_one_hire(serve):
     paths, rules = jobs([0, 0], [1, 2], gpus=[1, 2]), elastic(gpus=4)
     rows = serve(rules, paths, terms(paths), hazards([0.5, 0.5]))
     for rule in ("gpu_time", "equal", "platform"):
-        found = charge(prices(node_gpus=4, hired=Billing(1)), rules, paths, rows, 0, tick(3), rule)
+        found = charge(prices(node_gpus=4, hired=Billing(1.0)), rules, paths, rows, 0, tick(3), rule)
         assert lines(found) == near({"on_demand_used": 5, "on_demand_idle": 5})
         assert found.attributed.tolist() == near([1, 4])
         assert found.fully_loaded.tolist() == near([2, 8])
@@ -132,7 +132,7 @@ def test_a_job_of_two_nodes_pays_both_boots(serve):
     # Ready at 0.5 and at 1.5: it runs from 1.5 to 2.5, and both nodes are paid from 0 on.
     paths, rules = jobs([0], [1], gpus=8), elastic(gpus=4, idle_release=3, maximum=2)
     rows = serve(rules, paths, terms(paths), hazards([0.5, 1.5]))
-    found = charge(prices(node_gpus=4, hired=Billing(1)), rules, paths, rows, 0, tick(10), "gpu_time")
+    found = charge(prices(node_gpus=4, hired=Billing(1.0)), rules, paths, rows, 0, tick(10), "gpu_time")
     assert lines(found) == near({"on_demand_used": 8, "on_demand_idle": 2 * 5.5 * 4 - 8})
     assert found.fully_loaded.tolist() == near([44])
     assert memo(found)["boot_usd"] == near(4 * 2)
@@ -142,9 +142,9 @@ def test_a_job_of_two_nodes_pays_both_boots(serve):
 @pytest.mark.parametrize(
     ("billing", "usd"),
     [
-        (Billing(1), 0.5),
-        (Billing(1, step=tick(0.4), minimum=tick(2)), 0.8),
-        (Billing(1, from_order=False, minimum=tick(2)), 0),
+        (Billing(1.0), 0.5),
+        (Billing(1.0, step=tick(0.4), minimum=tick(2)), 0.8),
+        (Billing(1.0, from_order=False, minimum=tick(2)), 0),
     ],
 )
 def test_a_cancelled_order_pays_until_it_is_cancelled(serve, billing, usd):
@@ -166,7 +166,7 @@ def test_an_unused_order_is_shared_in_the_window_that_begins_with_it(serve):
     # Both jobs lose patience after half an hour, 1 USD, while their nodes boot; the second comes as a window begins.
     paths, rules = jobs([0, 5], 1), elastic()
     rows = serve(rules, paths, terms(paths, patience=0.5), hazards([1, 1]))
-    found = charge(prices(hired=Billing(2)), rules, paths, rows, 0, tick(5), "equal")
+    found = charge(prices(hired=Billing(2.0)), rules, paths, rows, 0, tick(5), "equal")
     assert found.fully_loaded.tolist() == near([1, 1])
 
 
@@ -175,7 +175,7 @@ def test_an_unused_order_is_shared_in_the_window_that_begins_with_it(serve):
 def test_a_minimum_begins_where_billing_does(serve, from_order, paid):
     paths, rules = jobs([0, 8.5], 0.1), elastic()
     rows = serve(rules, paths, terms(paths), hazards([0.5, 0.5]))
-    mine = prices(hired=Billing(1, from_order=from_order, minimum=tick(2)))
+    mine = prices(hired=Billing(1.0, from_order=from_order, minimum=tick(2)))
     found = charge(mine, rules, paths, rows, 0, tick(10), "gpu_time")
     last = 1.5 if from_order else 1  # cut where the clock stops
     assert found.fully_loaded.tolist() == near([paid, last])
@@ -188,11 +188,11 @@ def test_hires_of_the_warm_up(serve):
     paths, rules = jobs([0, 2], [3, 2]), elastic(gpus=2)
     rows = serve(rules, paths, terms(paths), hazards([0, 0]))
     assert rows.node.tolist() == [0, 0]
-    found = charge(prices(node_gpus=2, hired=Billing(1)), rules, paths, rows, tick(2), tick(10), "platform")
+    found = charge(prices(node_gpus=2, hired=Billing(1.0)), rules, paths, rows, tick(2), tick(10), "platform")
     # Paid from 2 to 4 h: 4 GPU hours, of which 1 and 2 are used and 1 is idle, a third of it by who is not counted.
     assert lines(found) == near({"on_demand_used": 3, "on_demand_idle": 1})
     assert found.fully_loaded.tolist() == near([0, 2 + 2 / 3])
-    shared = charge(prices(node_gpus=2, hired=Billing(1)), rules, paths, rows, tick(2), tick(10), "gpu_time")
+    shared = charge(prices(node_gpus=2, hired=Billing(1.0)), rules, paths, rows, tick(2), tick(10), "gpu_time")
     assert shared.fully_loaded.tolist() == near([0, 4])
 
 
@@ -202,7 +202,7 @@ def test_a_held_base_with_hires_on_top(serve):
     # used in the first window, 2 in the second; idle 1 and 3.
     paths, rules = jobs([1, 2], [6, 2]), elastic(nodes=1)
     rows = serve(rules, paths, terms(paths), hazards([0], nodes=1))
-    mine = prices(held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, hired=Billing(3), held_list_usd_per_gpu_h=2)
+    mine = prices(held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, hired=Billing(3.0), held_list_usd_per_gpu_h=2)
     found = charge(mine, rules, paths, rows, 0, tick(5), "equal")
     assert lines(found) == near({"held_used": 6, "held_idle": 4, "on_demand_used": 6})
     assert found.attributed.tolist() == near([6, 6])
@@ -247,7 +247,7 @@ def test_borrowed_nodes_are_paid_at_the_lenders_rate(serve, rule):
     rules = replace(fleet(horizon=10), lent=1)
     windows = to_ticks([[[0, 100, 200, 300], [2, 8, 100, 200]]])
     rows = serve(rules, paths, terms(paths), replace(Hazards.none(1, 2), windows=windows))
-    mine = prices(held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, lenders=(Lender(1, 3, 4),), held_list_usd_per_gpu_h=2)
+    mine = prices(held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, lenders=(Lender(1, 3.0, 4),), held_list_usd_per_gpu_h=2)
     tunes = use_of_nodes(mine, rules, paths, rows, edges, rule)
     chat = use_of_requests(tokens(held_usd=60, held_gpus=2, usd_per_gpu_h=3), *chats([6], [3, 3]), edges, rule)
     bill, (of_tunes, of_chats) = settle([tunes, chat], 0, 0, edges, rule, lenders=[1])
@@ -269,7 +269,7 @@ def test_two_lenders_lose_each_its_own(serve):
     paths, edges = jobs([0, 0, 1], [2, 2, 3]), window_edges(tick(1), tick(11), tick(5))
     rules = replace(fleet(nodes=0, horizon=11), lent=3)
     rows = serve(rules, paths, terms(paths), Hazards.none(1, 3))
-    mine = prices(lenders=(Lender(1, 3), Lender(2, 5)))
+    mine = prices(lenders=(Lender(1, 3.0), Lender(2, 5.0)))
     tunes = use_of_nodes(mine, rules, paths, rows, edges, "gpu_time")
     sides = [tunes]
     for gpus, rate in ((1, 3), (2, 5)):
@@ -296,7 +296,7 @@ def test_serving_on_hired_nodes():
         np.array([tick(4.5), tick(1.2), tick(4.5), NEVER]),
     )
     mine = tokens(replica_gpus=2, usd_per_gpu_h=2, node_gpus=4, list_usd_per_gpu_h=3)
-    mine = replace(mine, hired=Billing(2, step=tick(1), minimum=tick(2)))
+    mine = replace(mine, hired=Billing(2.0, step=tick(1), minimum=tick(2)))
     use = use_of_requests(mine, *chats([3, 4], [3, 0.5], hires=hires), edges, "gpu_time")
     bill, (shares,) = settle([use], 0, 0, edges, "gpu_time")
     assert lines(bill) == near({"on_demand_used": 14, "on_demand_idle": 72 - 14})
@@ -338,7 +338,7 @@ def test_a_tariff_tells_how_hires_are_billed():
     mine = tariff(article, article.plans["on_demand"])
     assert mine == prices(
         node_gpus=8,
-        hired=Billing(2, spot=True, from_order=False, step=tick(1), minimum=tick(1.5)),
+        hired=Billing(2.0, spot=True, from_order=False, step=tick(1), minimum=tick(1.5)),
         hired_list_usd_per_gpu_h=32.7726 / 8,
     )
 
@@ -362,13 +362,13 @@ def test_tariffs_of_lenders_and_of_serving_on_hired_nodes():
     mine = world.plans["plan"]
     # The book knows no price of the odd node, so it has none of the held nodes on the whole.
     assert tariff(world, mine) == prices(
-        held_usd=24 * 8760, held_gpus=16, node_gpus=8, held_usd_per_gpu_h=1.5, lenders=(Lender(3, 3, 32.7726 / 8),)
+        held_usd=24 * 8760, held_gpus=16, node_gpus=8, held_usd_per_gpu_h=1.5, lenders=(Lender(3, 3.0, 32.7726 / 8),)
     )
     lending, hired, api = (token_tariff(world, mine, name) for name in ("day", "more", None))
     assert (lending.held_usd, lending.held_gpus, lending.replica_gpus, lending.usd_per_gpu_h) == (96 * 8760, 32, 4, 3)
     assert (lending.hired, lending.node_gpus, lending.list_usd_per_gpu_h) == (None, 8, 32.7726 / 8)
     assert (hired.held_usd, hired.held_gpus, hired.replica_gpus, hired.usd_per_gpu_h) == (0, 0, 4, 2)
-    assert hired.hired == Billing(2, from_order=False, step=tick(1), minimum=tick(1.5))
+    assert hired.hired == Billing(2.0, from_order=False, step=tick(1), minimum=tick(1.5))
     assert (api.held_usd, api.node_gpus, api.hired, api.list_usd_per_gpu_h) == (0, 0, None, None)
 
 

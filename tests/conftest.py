@@ -1,5 +1,7 @@
 """How the tests run, and what is made once for many of them. Hypothesis draws the same examples every time."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -8,9 +10,18 @@ settings.load_profile("fixed")
 pytest.register_assert_rewrite("refusals", "studies", "drawings")
 
 
+LONGEST = ["test_kernels.py", "test_theory.py"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One worker more than processors: a tenth of the time is spent on waiting, for a kill, a disk, a browser."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items):
-    """Begin with the file that takes longest by itself, so that no processor waits for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_kernels.py")
+    """Begin with the files that take longest by themselves, so that no processor waits for them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture

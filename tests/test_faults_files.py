@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from refusals import ROOT, faults, refused
@@ -51,18 +50,17 @@ def test_b01_quickly_and_in_little_memory(case, tmp_path):
     program = """
 import json, resource, subprocess, sys
 ran = subprocess.run([sys.executable, "-m", "sim", "run", "f.yaml"], capture_output=True, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([ran.returncode, ran.stdout, ran.stderr, used]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([ran.returncode, ran.stdout, ran.stderr, used.ru_utime + used.ru_stime, used.ru_maxrss]))
 """
-    began = time.monotonic()
     own = os.environ | {"PYTHONPATH": str(ROOT)}
     told = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=own, capture_output=True, check=True
     ).stdout
-    status, out, err, kilobytes = json.loads(told)
+    status, out, err, seconds, kilobytes = json.loads(told)
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert re.match("f.yaml" + refusal, err)
-    assert time.monotonic() - began < 5
+    assert 0.1 < seconds < 5  # of the processor: what else runs on the machine is not judged here
     assert 1000 < kilobytes < 500_000
 
 

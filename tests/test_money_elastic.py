@@ -247,7 +247,9 @@ def test_borrowed_nodes_are_paid_at_the_lenders_rate(serve, rule):
     rules = replace(fleet(horizon=10), lent=1)
     windows = to_ticks([[[0, 100, 200, 300], [2, 8, 100, 200]]])
     rows = serve(rules, paths, terms(paths), replace(Hazards.none(1, 2), windows=windows))
-    mine = prices(held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, lenders=(Lender(1, 3.0, 4),), held_list_usd_per_gpu_h=2)
+    mine = prices(
+        held_usd=10, held_gpus=1, held_usd_per_gpu_h=1, lenders=(Lender(1, 3.0, 4),), held_list_usd_per_gpu_h=2
+    )
     tunes = use_of_nodes(mine, rules, paths, rows, edges, rule)
     chat = use_of_requests(tokens(held_usd=60, held_gpus=2, usd_per_gpu_h=3), *chats([6], [3, 3]), edges, rule)
     bill, (of_tunes, of_chats) = settle([tunes, chat], 0, 0, edges, rule, lenders=[1])

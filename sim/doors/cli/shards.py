@@ -84,7 +84,7 @@ def merge(
 ) -> None:
     """Put the shares of a run or a sweep (--shard) together.
 
-    OUT holds then the same files as if it had been done in one go.
+    The folder then holds the same files as if it had been done in one go.
     """
     choice("--format", format_, FORMATS)
     from sim import study

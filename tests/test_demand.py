@@ -11,7 +11,7 @@ from sim.engine.workload.streams import stream
 from sim.ground.units import TICKS_PER_HOUR, TICKS_PER_SECOND
 from sim.questions.demand.choose import choose
 from sim.questions.demand.findings import hill, tail_of
-from sim.questions.demand.hours import best_pattern, hours_of, pattern_of
+from sim.questions.demand.hours import Pattern, best_pattern, hours_of, pattern_of
 from sim.questions.demand.modulation import Part, fit_parts, idc_of, parts_law
 from sim.questions.demand.processes import built, with_rate
 from sim.questions.demand.sketch import Histogram, Rows, Sketch
@@ -232,6 +232,24 @@ def test_the_law_of_parts_has_the_dispersion_of_their_formula(gain, steady):
         exact = float(idc_of(parts, np.array([float(scale)]))[0])
         assert abs(each.mean() - exact) < 5 * error
         assert abs(each.mean() - 1) > 5 * error or scale == 1  # Poisson is far off
+
+
+def test_a_pattern_is_taken_out_of_the_dispersion_of_what_it_magnifies():
+    """16 a minute times 1.5 and 0.5 by hour, which is the pattern, times 1.5 and 0.5 by pair of hours, which is left.
+
+    Relative variances are 1/4 each and 9/16 together, so windows of a minute have an IDC of 9 and those of 5 of 45.
+    The pattern alone makes 4 and 20 of it. Of the rest a quarter more was made; nothing here is left to chance. The
+    arrival that closes the last window adds 1 in 7,680 to the rate.
+    """
+    minutes = np.arange(8 * 60)
+    counts = np.array([36, 12, 12, 4])[minutes // 60 % 4]
+    arrival = np.repeat(minutes * 60, counts) * TICKS_PER_SECOND
+    pattern = Pattern("week", np.tile([1.5, 0.5], 84), {})
+    log = Stretch.whole(sketched(np.append(arrival, 8 * 3600 * TICKS_PER_SECOND)), pattern)
+    seconds, idc, _ = log.curve()
+    left = dict(zip(seconds.tolist(), idc.tolist(), strict=True))
+    assert log.sketch.windows.moments(60).idc == pytest.approx(9)
+    assert (left[60], left[300]) == pytest.approx((1 + (9 - 1 - 4) / 1.25, 1 + (45 - 1 - 20) / 1.25), rel=2e-4)
 
 
 # Which process

@@ -229,6 +229,17 @@ def test_a_tariff_counts_only_what_is_counted():
     assert (mine.staff_usd, mine.overhead_usd) == pytest.approx((160_000, 800), rel=1e-12)
 
 
+def test_staff_looks_after_held_nodes_that_serve_too():
+    # 5 nodes run fine-tunes and 4 serve: 9 of them at 4 an engineer take 3 people.
+    node = {"instance": "p5.48xlarge", "rate": "on_demand"}
+    held = {"tunes": node | {"nodes": 5}, "chats": node | {"nodes": 4, "serve": {"model": "llama_3_1_8b"}}}
+    chat = {"kind": "inference", "requests": [{"arrival_s": 0, "prompt_tokens": 1, "output_tokens": 1}]}
+    staff = {"nodes_per_engineer": 4, "usd_per_year": 100}
+    both = {"workload.chat": chat, "plans": {"own": {"held": held, "staff": staff}}, "price_date": "2025-01-01"}
+    article = scenario(settings=both)
+    assert tariff(article, article.plans["own"]).staff_usd == 300
+
+
 def test_nodes_of_two_rates_have_one_mean_rate():
     both = {"a": {"gpus": 2, "usd_per_node_h": 1, "nodes": 3}, "b": {"gpus": 2, "usd_per_node_h": 5, "nodes": 1}}
     article = scenario(settings={"plans.reserved.held": both, "workload.tuning.gpus": 2})

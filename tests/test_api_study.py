@@ -150,6 +150,16 @@ def test_idle_units_that_nobody_used_are_still_paid():
     assert bill(study) == {"held_idle": 1.2}
 
 
+def test_units_that_a_request_of_the_warm_up_took_are_paid_by_those_that_count():
+    # Of two at 431 s the second finds 1,000 tokens again at 434 s, 2 s after counting began: 432 s of units at 1.2 USD.
+    asked = [{"arrival_s": at, "prompt_tokens": 600, "output_tokens": 400} for at in (431, 431, 600)]
+    units = {"units": 1, "tokens_per_minute_per_unit": 60_000, "usd_per_unit_h": 10, "burst_s": 1, "beyond": "wait"}
+    account = {f"{API}.reserved": units, f"{API}.retries": STEADY, "workload.chat.requests": asked}
+    study = run(scenario(LISTED, account | {"warm_up_days": 0.005}), 1, jobs=1)
+    assert bill(study) == {"held_used": 1.2 * 2000 / 432_000, "held_idle": 1.2 * 430_000 / 432_000}
+    assert study.jobs("api").query("fully_loaded_usd > 0")["fully_loaded_usd"].to_list() == pytest.approx([1.2])
+
+
 def test_the_batch_tier_takes_the_classes_that_can_wait():
     batch = {"discount": 0.5, "turnaround_hours": 2}
     late = {"workload.chat.deadline_hours": 24, f"{API}.batch": batch, f"{API}.limits": LIMITS}

@@ -186,11 +186,13 @@ def test_a_reclaim_of_one_of_two_nodes(serve):
     [
         (True, recovery(0.5, 0.1), 3.4, 0),  # taken back: one more checkpoint; 1.1 h and three checkpoints are left
         (False, recovery(0.5, 0.1), 3.8, 0.4),  # failed: 0.4 h are lost; 1.5 h and three checkpoints are left
+        (True, recovery(0.6, 0.5), 4.9, 0),  # while it wrote: 0.6 h are saved; 1.4 h and three checkpoints are left
+        (False, recovery(0.6, 0.5), 6, 0.6),  # while it wrote: 0.6 h are lost, no more; all 2 h and four are left
         (True, recovery(), 4, 1),  # who writes no checkpoints saves nothing
         (True, recovery(0, restart=0.3), 3.3, 0),
         (False, recovery(0, restart=0.3), 3.3, 0),
     ],
-    ids=["lent", "fails", "lent without", "lent continuous", "fails continuous"],
+    ids=["lent", "fails", "lent writing", "fails writing", "lent without", "lent continuous", "fails continuous"],
 )
 def test_a_node_that_goes_for_an_hour(serve, lent, keeps, end, lost):
     rules = elastic(int(not lent), lent=int(lent), fails=not lent, recovery=keeps)

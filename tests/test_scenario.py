@@ -310,6 +310,8 @@ def test_a_setting_with_an_odd_step_is_refused():
 
 def test_a_settings_fault_names_the_setting_and_not_a_line():
     assert refusals(settings={"horizon_days": -1})[0].startswith("--set: horizon_days must be")
+    law = {"workload.tuning.arrivals": {"law": "poisson", "rate_per_day": -1}}  # the file has a rate there, too
+    assert refusals(settings=law)[0].startswith("--set: workload.tuning.arrivals.rate_per_day must be")
 
 
 def test_file_names_start_from_the_folder_of_the_scenario(tmp_path):

@@ -85,11 +85,6 @@ def put(values: Any, path: Path_, value: Any) -> Any:
     return copy
 
 
-def is_set(tree: Tree, path: Path_) -> bool:
-    """Tell whether a flag has put a value at a path or above it."""
-    return any(path[: len(setting)] == setting for setting in tree.settings)
-
-
 @dataclass
 class _Lift:
     """What is found on the way through the values of a tree."""
@@ -176,7 +171,7 @@ def _kept(tree: Tree, correlations: Any, laws: dict[str, Any], values: Any) -> A
         return correlations
 
     def certain(key: Any) -> bool:
-        return isinstance(key, str) and key not in laws and is_set(tree, path_of(key, values))
+        return isinstance(key, str) and key not in laws and tree.is_set(path_of(key, values))
 
     def between(entry: Any) -> list[Any]:
         keys = entry.get("between") if isinstance(entry, dict) else None
@@ -203,7 +198,7 @@ def lift(tree: Tree) -> tuple[Tree, list[Fault]]:
     if not isinstance(collected, dict | None):
         return tree, []  # refused with the rest of the scenario
     for key, law in (collected or {}).items():
-        if not is_set(tree, path_of(key, found.values)):
+        if not tree.is_set(path_of(key, found.values)):
             found.collect(key, law)
     found.check()
     values = found.values | {"uncertain": found.laws}

@@ -40,14 +40,18 @@ class Tree:
     def where(self, path: Path_) -> str:
         """Name the place of a key: file and line, or the flag that gave it."""
         path = self.origin(path)
+        if self.is_set(path):  # also where the file says something there: it was replaced
+            return self.flag
         if path not in self.lines and any(setting[: len(path)] == path for setting in self.settings):
             return self.flag
         for end in range(len(path), 0, -1):
-            if path[:end] in self.settings:
-                return self.flag
             if path[:end] in self.lines:
                 return f"{self.file}:{self.lines[path[:end]]}"
         return self.file
+
+    def is_set(self, path: Path_) -> bool:
+        """Tell whether a flag has put a value at a path or above it."""
+        return any(path[: len(setting)] == setting for setting in self.settings)
 
     def get(self, path: Path_) -> Any:
         """Look up the value at a path; None where there is none."""

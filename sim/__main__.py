@@ -1,5 +1,19 @@
-"""``python -m sim`` is the command ``fleetecon``."""
+"""The command ``fleetecon``, which is ``python -m sim`` too. An interrupt ends it also while its rooms are still read."""
 
-from sim.doors.cli import main
+import os
+import sys
 
-main()
+
+def main() -> None:
+    """Read the command line's rooms, and run it."""
+    try:
+        from sim.doors.cli import main as command
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; nothing was begun\n")
+        sys.stderr.flush()
+        os._exit(130)
+    command()
+
+
+if __name__ == "__main__":
+    main()

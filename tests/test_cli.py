@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from refusals import ROOT, cli, flat, here, interrupted, refused
@@ -245,6 +248,13 @@ def test_an_interrupt_exits_130_without_a_traceback(article):
     assert (status, out) == (130, "")
     assert "interrupted" in err
     assert "Traceback" not in err
+
+
+def test_an_interrupt_while_the_program_is_still_read_exits_130(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")  # the first thing that the command line reads
+    own = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    ended = subprocess.run([sys.executable, "-m", "sim", "check", "x"], env=own, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "\ninterrupted; nothing was begun\n")
 
 
 def test_a_folder_holds_one_question_only(tmp_path):

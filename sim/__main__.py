@@ -1,4 +1,4 @@
-"""The command ``fleetecon``, which is ``python -m sim`` too. An interrupt ends it also while its rooms are still read."""
+"""The command ``fleetecon``, and ``python -m sim``; an interrupt ends it also while its rooms are still read."""
 
 import os
 import sys

@@ -15,7 +15,7 @@ from sim.doors.live.engine import RealEngine
 
 __all__ = ["browser"]
 
-STEPS, ROUNDS, MOST_MS = 50, 6, 150
+STEPS, ROUNDS, MOST_MS = 30, 5, 150
 
 # Moves a slider so many steps, each when the one before is on the screen; gives the milliseconds of each.
 _STEP_THROUGH = """
@@ -255,8 +255,8 @@ def test_a_step_of_a_slider_shows_within_150_ms(browser, record_property):
         visit(browser, running, "?scenario=article")
         step = functools.partial(browser.execute_async_script, _STEP_THROUGH, "tuning_rate")
         rounds = []
-        for k in range(ROUNDS):  # the best of six: what else runs on the machine is not judged here
-            rounds.append(p95(step(20 + (STEPS + 5) * k, STEPS)))  # places that were not asked for yet
+        for k in range(ROUNDS):  # the best of five: what else runs on the machine is not judged here
+            rounds.append(p95(step(20 + (STEPS + 1) * k, STEPS)))  # places that were not asked for yet
             if rounds[-1] <= MOST_MS:
                 break
         record_property("p95_ms", rounds)

@@ -47,7 +47,8 @@ beyond(np.zeros(3, np.int64), 5)
 
 def start(tmp_path, mode: str, *arguments: str) -> subprocess.Popen:
     """Start Python with a mode of numba and a cache of its own."""
-    own = {"NUMBA_CACHE_DIR": str(tmp_path / mode), "PYTHONPATH": str(ROOT), mode: "1"}
+    # Compiled as quickly as may be: the tests run a few seconds, what they run is compiled for a minute.
+    own = {"NUMBA_CACHE_DIR": str(tmp_path / mode), "PYTHONPATH": str(ROOT), "NUMBA_OPT": "0", mode: "1"}
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA_", "PYTEST_"))} | own
     command = [sys.executable, *arguments]
     return subprocess.Popen(

@@ -10,9 +10,6 @@ settings.load_profile("fixed")
 pytest.register_assert_rewrite("refusals", "studies", "drawings")
 
 
-LONGEST = ["test_kernels.py", "test_theory.py"]
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """One worker more than processors: a tenth of the time is spent on waiting, for a kill, a disk, a browser."""
@@ -20,8 +17,12 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest by themselves, so that no processor waits for them at the end."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """Begin with the file that takes longest by itself, lest a processor wait for it at the end.
+
+    The next longest comes in the middle: it runs every kernel, so by then others have compiled them.
+    """
+    places = {"test_kernels.py": "", "test_theory.py": "test_h"}
+    items.sort(key=lambda item: places.get(item.path.name, item.path.name))
 
 
 @pytest.fixture

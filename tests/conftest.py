@@ -1,5 +1,6 @@
 """How the tests run, and what is made once for many of them. Hypothesis draws the same examples every time."""
 
+import gc
 import os
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 pytest.register_assert_rewrite("refusals", "studies", "drawings")
+gc.set_threshold(200_000, 50, 1000)  # to look for garbage among what numba and pydantic keep took a twelfth of the time
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,7 +14,7 @@ gc.set_threshold(200_000, 50, 1000)  # to look for garbage among what numba and 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """One worker more than processors: a tenth of the time is spent on waiting, for a kill, a disk, a browser."""
+    """One worker more than processors: some tests wait, for a kill, a disk, a browser."""
     return len(os.sched_getaffinity(0)) + 1
 
 

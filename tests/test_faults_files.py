@@ -55,7 +55,7 @@ print(json.dumps([ran.returncode, ran.stdout, ran.stderr, used.ru_utime + used.r
 """
     own = os.environ | {"PYTHONPATH": str(ROOT)}
     told = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=own, capture_output=True, check=True
+        [sys.executable, "-c", program], cwd=tmp_path, env=own, capture_output=True, check=True, timeout=60
     ).stdout
     status, out, err, seconds, kilobytes = json.loads(told)
     assert (status, out, len(err.splitlines())) == (2, "", 1)

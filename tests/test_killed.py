@@ -84,5 +84,4 @@ def killed_at_random(copies, asked, kills: int, chance: np.random.Generator) -> 
 
 
 def test_f01_killed_at_random_times(copies, asked):
-    # Few: the kills at every step, above, are those that could leave a trace.
-    killed_at_random(copies, asked, 30, np.random.default_rng(8))
+    killed_at_random(copies, asked, 100, np.random.default_rng(9))

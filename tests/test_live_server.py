@@ -210,7 +210,8 @@ def test_a_file_is_read_anew_when_it_has_changed(tmp_path):
         shelf.find("mine")
 
 
-def test_ctrl_c_ends_it_at_once_with_one_line():
+@pytest.mark.parametrize(("asked", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_ctrl_c_or_a_request_ends_it_at_once_with_one_line(asked, status):
     process = subprocess.Popen(
         [sys.executable, "-m", "sim", "live", "--no-browser", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -224,11 +225,11 @@ def test_ctrl_c_ends_it_at_once_with_one_line():
         assert found, first
         idle = socket.create_connection(("127.0.0.1", int(found[1])))  # an open connection must not hold it
         began = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(asked)
         out, err = process.communicate(timeout=20)
         idle.close()
     assert time.monotonic() - began < 2
-    assert (process.returncode, out, err) == (0, "", "\nended\n")
+    assert (process.returncode, out, err) == (status, "", "\nended\n")
 
 
 def test_the_usual_port_gives_way_to_a_free_one_where_it_is_taken(monkeypatch, server):

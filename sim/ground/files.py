@@ -22,6 +22,35 @@ _PARTIAL: Final = ".partial"
 _COMPUTES: Final = ("numpy", "scipy", "numba")
 
 
+def read_at_most(file: Path, most_bytes: int, what: str) -> bytes:
+    """Read a whole file; no size is asked for, because a device tells none and has no end.
+
+    Parameters
+    ----------
+    file : path
+        Which.
+    most_bytes : int
+        The largest that ``what`` can be.
+    what : str
+        What it should be, as it is told where it is too large.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or is too large.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(most_bytes + 1)
+    except OSError as error:
+        lacks_its_end = isinstance(error, FileNotFoundError) and os.path.isfile(f"{file}.yaml")
+        way_out = f"; did you mean `{file}.yaml`?" if lacks_its_end else ""
+        raise InputError.one(str(file), f"cannot be read: {error.strerror}{way_out}") from None
+    if len(data) > most_bytes:
+        raise InputError.one(str(file), f"is larger than {most_bytes:,} bytes, too large for {what}")
+    return data
+
+
 @cache
 def made_by() -> str:
     """Hash all that a result may hang on beside what is asked: the program's sources, what it computes with.

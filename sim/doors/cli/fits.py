@@ -196,8 +196,8 @@ def workload(
 
     Processes are fitted to all of the log and judged by simulation: rate within 1 %, index of dispersion of counts
     (IDC: variance over mean; 1 for a Poisson process) at 1, 10, 60, 300 s within 25 %; and fitted to two thirds of the
-    time, on the last third. The simplest that holds is taken; where none does,
-    blocks of the log itself. With --out: NAME.yaml, the file of sizes beside it, pictures.
+    time, on the last third. The simplest that holds is taken; where none does, blocks of the log itself. With --out:
+    NAME.yaml, the file of sizes beside it, pictures.
     """
     choice("--format", format_, FORMATS[:2])
     from sim.questions.demand import Told, learn, slug

@@ -118,12 +118,12 @@ def load_scenario(file: Path, settings: list[str] | None) -> "Scenario":
     return load(file, once("--set", map(parse_setting, settings or ())))
 
 
-def once(flag: str, pairs: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+def once(flag: str, pairs: Iterable[tuple[str, _T]], way_out: str = "give it once") -> dict[str, _T]:
     """Gather what a flag gives to names; whoever gives to a name twice would lose the first without a word."""
     found: dict[str, _T] = {}
     for name, value in pairs:
         if name in found:
-            raise InputError.one(flag, f"{name} is given twice; give it once")
+            raise InputError.one(flag, f"{name} is given twice; {way_out}")
         found[name] = value
     return found
 

@@ -29,6 +29,7 @@ from sim.doors.cli.options import (
     Settings,
     choice,
     load_scenario,
+    once,
     seed_of,
     share_of,
     spread,
@@ -132,7 +133,7 @@ def _goal(reps: str | None, precision: str | None, on: list[str] | None, most: s
 
     if precision is None:
         for flag, given in (("--on", on), ("--most-reps", most)):
-            if given is not None and given != []:
+            if given not in (None, []):
                 raise InputError.one(flag, "tells what is to be precise; give --precision with it, such as 1%")
         return None
     if reps is not None:
@@ -193,10 +194,7 @@ def sweep(
 
 def _varied(vary: list[str]) -> dict[str, Any]:
     """Read what is varied; refuse a key given twice."""
-    spans = [spread("--vary", text) for text in vary]
-    if repeated := [key for key, _ in spans if [other for other, _ in spans].count(key) > 1]:
-        raise InputError.one("--vary", f"{repeated[0]} is varied twice; give all its values in one --vary")
-    return dict(spans)
+    return once("--vary", (spread("--vary", text) for text in vary), "give all its values in one --vary")
 
 
 @app.command()

@@ -4,7 +4,6 @@ Not here: what the keys mean. ruamel.yaml reads YAML 1.2, so ``1e3`` is a number
 """
 
 import io
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sim.ground.faults import InputError
+from sim.ground.files import read_at_most
 
 Path_ = tuple[str | int, ...]
 MOST_BYTES, MOST_DEPTH = 4_000_000, 40
@@ -72,15 +72,7 @@ def file_text(file: Path, most_bytes: int = MOST_BYTES, what: str = "a scenario"
     InputError
         When it cannot be read, is too large for what it should be, or is no text.
     """
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(most_bytes + 1)  # no size is asked for: a device tells none and has no end
-    except OSError as error:
-        lacks_its_end = isinstance(error, FileNotFoundError) and os.path.isfile(f"{file}.yaml")
-        way_out = f"; did you mean `{file}.yaml`?" if lacks_its_end else ""
-        raise InputError.one(f"{file}", f"cannot be read: {error.strerror}{way_out}") from None
-    if len(raw) > most_bytes:
-        raise InputError.one(f"{file}", f"is larger than {most_bytes:,} bytes, too large for {what}")
+    raw = read_at_most(file, most_bytes, what)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sim.ground.faults import Fault, InputError
+from sim.ground.files import read_at_most
 from sim.ground.scenario.book import InferenceEntry, NodeEntry, TrainingEntry
 from sim.ground.scenario.quantity import LARGEST
 
@@ -108,14 +109,7 @@ def file_bytes(file: Path) -> bytes:
     InputError
         When it cannot be read or is too large for a list of prices.
     """
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)  # no size is asked for: a device tells none and has no end
-    except OSError as error:
-        raise InputError.one(str(file), f"cannot be read: {error.strerror}") from None
-    if len(data) > MOST_BYTES:
-        raise InputError.one(str(file), f"is larger than {MOST_BYTES:,} bytes, too large for a list of prices")
-    return data
+    return read_at_most(file, MOST_BYTES, "a list of prices")
 
 
 def sha256(data: bytes) -> str:
